@@ -1,0 +1,2 @@
+build:
+	@third_party/setup/setup
