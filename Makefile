@@ -1,2 +1,35 @@
-build:
+# `make help` lists what there is. Each goal first installs what is missing (third_party/setup).
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help build demo test fmt conformance setup clean
+MAKEFLAGS += --no-print-directory
+
+MAINS := meshd mesh-proxy meshctl
+FILES ?=
+CHECK ?=
+DATA ?= $(MESH_SHARED)/conformance
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup:  ## installs what is missing; silent when nothing is
 	@third_party/setup/setup
+
+build: setup  ## bin/meshd, bin/mesh-proxy, bin/meshctl, and the demo's two programs
+	@third_party/setup/build
+
+demo: build  ## Bookinfo through the mesh on http://127.0.0.1:8080/productpage; FILES='PATH ...' other YAML; CHECK=1 without a person
+	@exec bin/demo $(if $(FILES),--files '$(FILES)') $(if $(CHECK),--check)
+
+test: setup  ## formatting, layering and all tests; the last line counts them
+	@exec tests/run
+
+conformance: build  ## counts answers equal to the originals'; DATA=DIRECTORY
+	@exec tests/conformance/run $(DATA)
+
+fmt: setup  ## formats C++, protos and BUILD files in place
+	@exec tests/format --fix
+
+clean:  ## removes bin/ and Bazel's output of this folder, not the compile cache
+	@bazel clean --expunge; rm -rf bin

@@ -5,9 +5,9 @@ mesh_sdk_dependencies(): a name that already exists is left alone.
 """
 
 load("@bazel_tools//tools/build_defs/repo:utils.bzl", "maybe")
+load("//third_party:proto_repository.bzl", "proto_repository")
 load("//third_party:system_library.bzl", "patched_local_repository", "system_library")
 load("//third_party/absl:modules.bzl", "absl_modules")
-load("//third_party:proto_repository.bzl", "proto_repository")
 load("//third_party/protobuf:wkt_list.bzl", "WKT_LINKS")
 
 _USE_CPP_TOOLCHAIN = [
