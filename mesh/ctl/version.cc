@@ -1,0 +1,32 @@
+#include "mesh/ctl/version.h"
+
+#include <memory>
+#include <ostream>
+
+#include "mesh/ctl/json_output.h"
+#include "nlohmann/json.hpp"
+
+namespace mesh::ctl {
+namespace {
+
+constexpr char kVersion[] = "0.1.0";
+constexpr char kIstioSemantics[] = "1.7.3";
+
+}  // namespace
+
+void AddVersion(CLI::App* root, Context* context) {
+  CLI::App* command = root->add_subcommand("version", "Print the version of meshctl");
+  auto output = std::make_shared<OutputFlags>();
+  AddOutputFlags(command, output.get());
+  AddExamples(command, {"meshctl version", "meshctl version -o json"});
+  command->callback([context, output] {
+    if (output->format == "table") {
+      context->out << "meshctl " << kVersion << " (Istio " << kIstioSemantics << " semantics)\n";
+      return;
+    }
+    WriteJson(nlohmann::ordered_json{{"meshctl", kVersion}, {"istio", kIstioSemantics}},
+              output->format, context->out);
+  });
+}
+
+}  // namespace mesh::ctl
