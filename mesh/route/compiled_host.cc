@@ -1,0 +1,170 @@
+#include "mesh/route/compiled_host.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "mesh/base/strings.h"
+
+namespace mesh::route {
+
+CompiledHost::CompiledHost(std::shared_ptr<const VirtualHost> source, const TableOptions& options)
+    : source_(std::move(source)),
+      pool_(options.max_regex_program_size, options.regex_memory_bytes) {}
+
+CompiledHost::Built CompiledHost::Build(std::shared_ptr<const VirtualHost> source,
+                                        const TableOptions& options) {
+  Built built;
+  auto host = std::shared_ptr<CompiledHost>(new CompiledHost(std::move(source), options));
+  const VirtualHost& plain = *host->source_;
+  const std::string object = absl::StrCat("virtual host ", plain.name);
+  host->rules_.reserve(plain.rules.size());
+  for (size_t i = 0; i < plain.rules.size(); ++i) {
+    CompiledRule rule;
+    std::vector<FieldError> errors = CompiledRule::Compile(plain.rules[i], &host->pool_, &rule);
+    if (errors.empty()) host->rules_.push_back(std::move(rule));
+    for (FieldError& error : errors) {
+      error.field = absl::StrCat("routes[", i, "].", error.field);
+      built.errors.push_back(std::move(error));
+    }
+  }
+  if (plain.tree != nullptr) {
+    if (!plain.rules.empty()) {
+      built.errors.push_back(
+          {plain.position, "", "matcher", "is set together with routes; use one of the two"});
+    }
+    host->CompileTree(*plain.tree, "matcher", &built.errors);
+  }
+  for (size_t i = 0; i < plain.virtual_clusters.size(); ++i) {
+    const VirtualCluster& cluster = plain.virtual_clusters[i];
+    const std::string field = absl::StrCat("virtual_clusters[", i, "]");
+    if (cluster.headers.empty()) {
+      built.errors.push_back({plain.position, "", field, "has no headers to match"});
+    }
+    for (size_t j = 0; j < cluster.headers.size(); ++j) {
+      if (cluster.headers[j].kind != HeaderMatch::Kind::kValue) continue;
+      const absl::Status status = CompileString(cluster.headers[j].value, &host->pool_);
+      if (!status.ok()) {
+        built.errors.push_back({plain.position, "", absl::StrCat(field, ".headers[", j, "]"),
+                                std::string(Std(status.message()))});
+      }
+    }
+  }
+  for (FieldError& error : built.errors) error.object = object;
+  if (built.errors.empty() || options.isolate_errors) built.host = std::move(host);
+  return built;
+}
+
+void CompiledHost::CompilePredicate(const MatchTree::Predicate& predicate, const std::string& field,
+                                    std::vector<FieldError>* errors) {
+  if (predicate.kind == MatchTree::Predicate::Kind::kSingle) {
+    const absl::Status status = CompileString(predicate.value, &pool_);
+    if (!status.ok()) {
+      errors->push_back({source_->position, "", field, std::string(Std(status.message()))});
+    }
+  }
+  for (const MatchTree::Predicate& one : predicate.of) CompilePredicate(one, field, errors);
+}
+
+void CompiledHost::CompileOnMatch(const MatchTree::OnMatch& on, const std::string& field,
+                                  std::vector<FieldError>* errors) {
+  if (on.tree != nullptr) return CompileTree(*on.tree, absl::StrCat(field, ".matcher"), errors);
+  std::vector<CompiledRule>& rules = actions_[&on];
+  for (const Rule& plain : on.rules) {
+    CompiledRule rule;
+    std::vector<FieldError> found = CompiledRule::Compile(plain, &pool_, &rule);
+    if (found.empty()) rules.push_back(std::move(rule));
+    for (FieldError& error : found) {
+      error.field = absl::StrCat(field, ".action.", error.field);
+      errors->push_back(std::move(error));
+    }
+  }
+}
+
+void CompiledHost::CompileTree(const MatchTree& tree, const std::string& field,
+                               std::vector<FieldError>* errors) {
+  for (size_t i = 0; i < tree.list.size(); ++i) {
+    const std::string item = absl::StrCat(field, ".matcher_list.matchers[", i, "]");
+    CompilePredicate(tree.list[i].first, absl::StrCat(item, ".predicate"), errors);
+    CompileOnMatch(tree.list[i].second, absl::StrCat(item, ".on_match"), errors);
+  }
+  for (const auto& [key, on] : tree.map) {
+    CompileOnMatch(on, absl::StrCat(field, ".matcher_tree[\"", key, "\"]"), errors);
+  }
+  if (tree.otherwise) CompileOnMatch(*tree.otherwise, absl::StrCat(field, ".on_no_match"), errors);
+}
+
+bool CompiledHost::Holds(const MatchTree::Predicate& predicate, const Input& input) const {
+  const auto holds = [&](const MatchTree::Predicate& one) { return Holds(one, input); };
+  switch (predicate.kind) {
+    case MatchTree::Predicate::Kind::kSingle: {
+      const HeaderValue header(input.request, predicate.header);
+      return header.present() && MatchString(predicate.value, pool_, header.value());
+    }
+    case MatchTree::Predicate::Kind::kAnd:
+      return std::all_of(predicate.of.begin(), predicate.of.end(), holds);
+    case MatchTree::Predicate::Kind::kOr:
+      return std::any_of(predicate.of.begin(), predicate.of.end(), holds);
+    case MatchTree::Predicate::Kind::kNot:
+      return std::none_of(predicate.of.begin(), predicate.of.end(), holds);
+  }
+  return false;
+}
+
+const MatchTree::OnMatch* CompiledHost::Enter(const MatchTree::OnMatch& on,
+                                              const Input& input) const {
+  const MatchTree::OnMatch* found = on.tree == nullptr ? &on : Walk(*on.tree, input);
+  return on.keep_matching ? nullptr : found;
+}
+
+const MatchTree::OnMatch* CompiledHost::Walk(const MatchTree& tree, const Input& input) const {
+  if (tree.kind == MatchTree::Kind::kList) {
+    for (const auto& [predicate, on] : tree.list) {
+      if (!Holds(predicate, input)) continue;
+      if (const auto* found = Enter(on, input)) return found;
+    }
+  } else {
+    const HeaderValue header(input.request, tree.header);
+    if (header.present() && tree.kind == MatchTree::Kind::kExactMap) {
+      for (const auto& [key, on] : tree.map) {
+        if (key != header.value()) continue;
+        if (const auto* found = Enter(on, input)) return found;
+      }
+    } else if (header.present()) {
+      // The longest prefix first, shorter ones where it leads nowhere.
+      size_t below = std::string::npos;
+      while (true) {
+        const std::pair<std::string, MatchTree::OnMatch>* best = nullptr;
+        for (const auto& entry : tree.map) {
+          if (entry.first.size() < below &&
+              header.value().substr(0, entry.first.size()) == entry.first &&
+              (best == nullptr || entry.first.size() > best->first.size())) {
+            best = &entry;
+          }
+        }
+        if (best == nullptr) break;
+        if (const auto* found = Enter(best->second, input)) return found;
+        below = best->first.size();
+      }
+    }
+  }
+  return tree.otherwise ? Enter(*tree.otherwise, input) : nullptr;
+}
+
+const Rule* CompiledHost::Scan(const Input& input,
+                               const std::function<void(const CompiledRule&)>& seen) const {
+  const std::vector<CompiledRule>* rules = &rules_;
+  if (source_->tree != nullptr) {
+    const MatchTree::OnMatch* action = Walk(*source_->tree, input);
+    if (action == nullptr) return nullptr;
+    rules = &actions_.at(action);
+  }
+  for (const CompiledRule& rule : *rules) {
+    if (seen) seen(rule);
+    if (rule.Matches(input, pool_)) return &rule.rule();
+  }
+  return nullptr;
+}
+
+const Rule* CompiledHost::Find(const Input& input) const { return Scan(input); }
+
+}  // namespace mesh::route
