@@ -86,7 +86,8 @@ class Automaton {
   std::string Sample(const std::function<uint32_t(uint32_t)>& random, int length) const;
   // What all members begin with; "" for the empty set.
   std::string CommonPrefix() const;
-  // State 0 is where one starts; no states: the empty set. Lives as long as an automaton sharing it.
+  // State 0 is where one starts; no states: the empty set. Lives as long as an automaton sharing
+  // it.
   const States& states() const { return *states_; }
 
   friend bool operator==(const Automaton& a, const Automaton& b);

@@ -17,8 +17,8 @@ namespace {
 constexpr int kMaxRepeat = 1000;
 
 struct Flags {
-  bool fold = false;       // i
-  bool multiline = false;  // m
+  bool fold = false;         // i
+  bool multiline = false;    // m
   bool dot_newline = false;  // s
 };
 
@@ -41,8 +41,8 @@ class Parser {
  private:
   bool Fail(std::string_view what) {
     if (error_.ok()) {
-      error_ = absl::UnimplementedError(
-          absl::StrCat("at byte ", at_, ": not understood: ", Absl(what)));
+      error_ =
+          absl::UnimplementedError(absl::StrCat("at byte ", at_, ": not understood: ", Absl(what)));
     }
     return false;
   }

@@ -31,9 +31,9 @@ struct TemplatePart {
   std::string literal;               // kLiteral; not empty
   std::vector<std::string> choices;  // kChoice; ascending, no duplicates, at least two
 
-  // kSegment, kRest: between `min` and `max` bytes of the set. Sets with bytes above 127 have all of
-  // them and stand for RE2's `.` or [^...]: the run must then pass IsRuneSequence, and `min` is 0 or
-  // 1 and `max` unbounded (so that counting bytes or code points is the same).
+  // kSegment, kRest: between `min` and `max` bytes of the set. Sets with bytes above 127 have all
+  // of them and stand for RE2's `.` or [^...]: the run must then pass IsRuneSequence, and `min` is
+  // 0 or 1 and `max` unbounded (so that counting bytes or code points is the same).
   ByteSet bytes;
   uint32_t min = 0;
   uint32_t max = kUnbounded;
@@ -58,7 +58,8 @@ std::vector<Template> AsTemplates(const Node& node);
 
 inline constexpr int kMaxTemplates = 8;
 
-// Whether `text` as a whole matches, by backtracking: the plain meaning, for tests and small tables.
+// Whether `text` as a whole matches, by backtracking: the plain meaning, for tests and small
+// tables.
 bool Matches(const Template& pattern, std::string_view text);
 
 // Whether RE2's `.*` (with s) takes `bytes`: ASCII, or sequences C2-DF, E0-EF, F0-F4 followed by
