@@ -61,6 +61,10 @@ _PROTO_REPOSITORIES = {
     "dev_cel": {"path": "cel-spec/proto", "subdirs": ["cel"], "per_file": True},
 }
 
+def _ours(label):
+    """The label as a consumer's WORKSPACE must write it: this repository's, whatever the caller's."""
+    return str(Label(label))
+
 def _rules():
     # rules_cc 0.0.4 wants a helper that Bazel 4.2's own tools do not have.
     maybe(
@@ -83,8 +87,8 @@ def _coverage():
     system_library(
         name = "remote_coverage_tools",
         files = {
-            "//third_party/bazel:merge.py": "merge.py",
-            "//third_party/bazel:coverage.BUILD": "BUILD.bazel",
+            _ours("//third_party/bazel:merge.py"): "merge.py",
+            _ours("//third_party/bazel:coverage.BUILD"): "BUILD.bazel",
         },
     )
 
@@ -111,8 +115,8 @@ def mesh_sdk_dependencies(sources = ".sources"):
         deps = {":grpc++_reflection": [":grpc++"]},
         links = {"bin/grpc_cpp_plugin": "/usr/bin/grpc_cpp_plugin"},
         files = {
-            "//third_party/grpc:cc_grpc_library.bzl": "bazel/cc_grpc_library.bzl",
-            "//third_party/grpc:bazel.BUILD": "bazel/BUILD.bazel",
+            _ours("//third_party/grpc:cc_grpc_library.bzl"): "bazel/cc_grpc_library.bzl",
+            _ours("//third_party/grpc:bazel.BUILD"): "bazel/BUILD.bazel",
         },
         build_file_extra = _GRPC_BUILD,
     )
@@ -149,7 +153,7 @@ def mesh_sdk_dependencies(sources = ".sources"):
         native.new_local_repository,
         name = "boringssl",
         path = sources + "/boringssl",
-        build_file = "//third_party/boringssl:boringssl.BUILD",
+        build_file = _ours("//third_party/boringssl:boringssl.BUILD"),
     )
     for name, spec in _PROTO_REPOSITORIES.items():
         maybe(
