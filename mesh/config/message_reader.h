@@ -1,0 +1,100 @@
+// Fills protobuf messages from a YAML tree, noting where each field stands and all that is wrong.
+#ifndef MESH_CONFIG_MESSAGE_READER_H_
+#define MESH_CONFIG_MESSAGE_READER_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "google/protobuf/message.h"
+#include "google/protobuf/struct.pb.h"
+#include "mesh/base/field_error.h"
+#include "mesh/config/positions.h"
+#include "mesh/config/schema.h"
+#include "mesh/config/yaml_tree.h"
+
+namespace mesh::config {
+
+// For one object of a document. Not thread-safe; borrows the tree.
+class MessageReader {
+ public:
+  struct Options {
+    // Whether an unknown field is an error.
+    bool strict = true;
+    // What a list holds already is dropped when the input has the field; messages are filled up.
+    bool on_top = false;
+  };
+  MessageReader(const YamlTree& tree, std::shared_ptr<const std::string> file)
+      : tree_(tree), file_(std::move(file)) {}
+
+  // The key and value nodes of a mapping, merges applied; a key given twice is an error and the
+  // first one counts.
+  struct Entry {
+    uint32_t key;
+    uint32_t value;
+  };
+  std::vector<Entry> Entries(uint32_t mapping);
+
+  // Reads `mapping` into `message`, whose fields are below the field that is open.
+  void Read(uint32_t mapping, const Options& options, google::protobuf::Message* message);
+
+  // Opens a field by its key; what is read until Close() stands below it. `name` lives forever.
+  void Open(std::string_view name, uint32_t key);
+  void OpenIndex(uint32_t index, uint32_t item);
+  void Close();
+
+  // An error at a node, about the field that is open.
+  void Fail(uint32_t node, std::string message);
+  // `node` is not `wanted` ("a mapping"). Names the traps of YAML where one may have bitten.
+  void FailType(uint32_t node, std::string_view wanted);
+  void FailUnknown(uint32_t key, std::vector<std::string_view> known);
+
+  const std::vector<FieldError>& errors() const { return errors_; }
+  std::vector<FieldError> TakeErrors() { return std::move(errors_); }
+  Positions TakePositions();
+  // Whether aliases have expanded to more than anybody means.
+  bool exhausted() const { return visited_ > limit(); }
+
+ private:
+  struct Step {
+    std::string_view name;  // data() null: an index
+    uint32_t index = 0;
+    bool is_map_key = false;
+  };
+  using Message = google::protobuf::Message;
+
+  size_t limit() const { return tree_.size() + 100000; }
+  bool Visit(uint32_t node);
+  std::string Path() const;
+  Positions::Place PlaceOf(uint32_t node) const;
+
+  void ReadField(const FieldSchema& schema, uint32_t value, const Options& options,
+                 Message* message);
+  void ReadMap(const FieldSchema& schema, uint32_t value, const Options& options, Message* message);
+  // One value: an item of a list, or the field itself.
+  void ReadValue(const FieldSchema& schema, uint32_t value, const Options& options,
+                 Message* message);
+  Message* SubMessage(const FieldSchema& schema, Message* message);
+  void ReadNumber(const FieldSchema& schema, uint32_t value, Message* message);
+  void ReadEnum(const FieldSchema& schema, uint32_t value, Message* message);
+  void ReadBytes(const FieldSchema& schema, uint32_t value, Message* message);
+  void ReadDuration(uint32_t value, Message* duration);
+  void ReadTimestamp(uint32_t value, Message* timestamp);
+  void ReadIntOrString(uint32_t value, Message* message);
+  void ReadStruct(uint32_t value, google::protobuf::Struct* out);
+  void ReadJsonValue(uint32_t value, google::protobuf::Value* out);
+  bool ReadString(uint32_t value, std::string* out);
+  void CheckOneof(const FieldSchema& schema, uint32_t key, const Message& message);
+
+  const YamlTree& tree_;
+  const std::shared_ptr<const std::string> file_;
+  Positions positions_;
+  std::vector<Step> path_;
+  std::vector<FieldError> errors_;
+  size_t visited_ = 0;
+};
+
+}  // namespace mesh::config
+
+#endif  // MESH_CONFIG_MESSAGE_READER_H_

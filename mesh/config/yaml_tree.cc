@@ -1,0 +1,169 @@
+#include "mesh/config/yaml_tree.h"
+
+#include "absl/strings/str_cat.h"
+#include "mesh/base/strings.h"
+
+namespace mesh::config {
+namespace {
+
+// Builds one tree out of events. Open collections are on a stack with their last child, so that
+// children are linked without looking for the end of the chain.
+class Builder {
+ public:
+  Builder(std::vector<YamlNode>* nodes, std::string* text) : nodes_(*nodes), text_(*text) {
+    nodes_.emplace_back();  // number 0 is no node
+  }
+
+  bool Add(const YamlEvent& event, YamlError* error) {
+    switch (event.type) {
+      case YamlEvent::Type::kScalar: {
+        YamlNode node = NodeAt(event, YamlNode::Type::kScalar);
+        const bool other_tag =
+            event.tag.substr(0, 18) == "tag:yaml.org,2002:" && event.tag != "tag:yaml.org,2002:str";
+        node.style = (event.plain && event.tag.empty()) || other_tag ? YamlNode::Style::kPlain
+                                                                     : YamlNode::Style::kString;
+        node.text = text_.size();
+        node.size = event.value.size();
+        text_.append(event.value);
+        Anchor(event, Append(node));
+        return true;
+      }
+      case YamlEvent::Type::kAlias: {
+        const auto anchor = anchors_.find(std::string(event.value));
+        if (anchor == anchors_.end()) {
+          return Fail(event,
+                      absl::StrCat("*", Absl(event.value), " has no anchor &", Absl(event.value),
+                                   " before it in this document"),
+                      error);
+        }
+        for (const Open& open : open_) {
+          if (open.node == anchor->second) {
+            return Fail(event,
+                        absl::StrCat("*", Absl(event.value), " stands inside its own anchor"),
+                        error);
+          }
+        }
+        YamlNode node = NodeAt(event, YamlNode::Type::kAlias);
+        node.first = anchor->second;
+        Append(node);
+        return true;
+      }
+      case YamlEvent::Type::kSequenceStart:
+      case YamlEvent::Type::kMappingStart: {
+        if (open_.size() >= YamlTree::kMaxDepth) {
+          return Fail(event, absl::StrCat("nested deeper than ", YamlTree::kMaxDepth), error);
+        }
+        const uint32_t id = Append(NodeAt(event, event.type == YamlEvent::Type::kMappingStart
+                                                     ? YamlNode::Type::kMapping
+                                                     : YamlNode::Type::kSequence));
+        Anchor(event, id);
+        open_.push_back({id, 0});
+        return true;
+      }
+      case YamlEvent::Type::kSequenceEnd:
+      case YamlEvent::Type::kMappingEnd:
+        open_.pop_back();
+        return true;
+      default:
+        return true;
+    }
+  }
+
+ private:
+  struct Open {
+    uint32_t node;
+    uint32_t last_child;
+  };
+
+  static YamlNode NodeAt(const YamlEvent& event, YamlNode::Type type) {
+    YamlNode node;
+    node.type = type;
+    node.line = event.line;
+    node.column = event.column;
+    return node;
+  }
+
+  static bool Fail(const YamlEvent& event, std::string message, YamlError* error) {
+    *error = YamlError{std::move(message), event.line, event.column};
+    return false;
+  }
+
+  uint32_t Append(YamlNode node) {
+    const uint32_t id = nodes_.size();
+    nodes_.push_back(node);
+    if (!open_.empty()) {
+      Open& open = open_.back();
+      if (open.last_child == 0) {
+        nodes_[open.node].first = id;
+      } else {
+        nodes_[open.last_child].next = id;
+      }
+      open.last_child = id;
+      ++nodes_[open.node].size;
+    }
+    return id;
+  }
+
+  void Anchor(const YamlEvent& event, uint32_t id) {
+    if (!event.anchor.empty()) anchors_[std::string(event.anchor)] = id;
+  }
+
+  std::vector<YamlNode>& nodes_;
+  std::string& text_;
+  std::vector<Open> open_;
+  std::unordered_map<std::string, uint32_t> anchors_;
+};
+
+}  // namespace
+
+std::optional<YamlTree> YamlTree::Next(YamlEvents* events, YamlError* error) {
+  YamlTree tree;
+  Builder builder(&tree.nodes_, &tree.text_);
+  YamlEvent event;
+  while (events->Next(&event)) {
+    if (event.type == YamlEvent::Type::kStreamEnd) return std::nullopt;
+    if (event.type == YamlEvent::Type::kDocumentEnd) {
+      tree.root_ = tree.nodes_.size() > 1 ? 1 : 0;
+      return tree;
+    }
+    if (!builder.Add(event, error)) return std::nullopt;
+  }
+  *error = events->error();
+  return std::nullopt;
+}
+
+Scalar YamlTree::Resolve(const YamlNode& scalar) const {
+  return scalar.style == YamlNode::Style::kString ? Scalar() : ResolvePlain(text(scalar));
+}
+
+bool YamlTree::IsNull(uint32_t id) const {
+  const YamlNode& n = node(id);
+  return n.type == YamlNode::Type::kScalar && n.style == YamlNode::Style::kPlain && n.size <= 4 &&
+         Resolve(n).type == Scalar::Type::kNull;
+}
+
+std::string DescribeNode(const YamlTree& tree, uint32_t id) {
+  const YamlNode& node = tree.node(id);
+  if (node.type == YamlNode::Type::kSequence) return "a list";
+  if (node.type == YamlNode::Type::kMapping) return "a mapping";
+  const std::string_view text = tree.text(node);
+  switch (tree.Resolve(node).type) {
+    case Scalar::Type::kNull:
+      return "null";
+    case Scalar::Type::kBool:
+      return absl::StrCat("the boolean ", Absl(text));
+    case Scalar::Type::kInteger:
+    case Scalar::Type::kFloat:
+      return absl::StrCat("the number ", Absl(text));
+    case Scalar::Type::kString:
+      break;
+  }
+  std::string_view shown = text.substr(0, 60);
+  if (shown.size() < text.size()) {
+    // Not in the middle of a character.
+    while (!shown.empty() && (text[shown.size()] & 0xC0) == 0x80) shown.remove_suffix(1);
+  }
+  return absl::StrCat("the string \"", Absl(shown), shown.size() < text.size() ? "..." : "", "\"");
+}
+
+}  // namespace mesh::config
