@@ -1,0 +1,108 @@
+// One TCP connection on one loop: reads into its owner, writes out of a bounded buffer.
+#ifndef MESH_PROXY_SOCKET_H_
+#define MESH_PROXY_SOCKET_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "mesh/proxy/address.h"
+#include "mesh/proxy/buffer.h"
+#include "mesh/proxy/event_loop.h"
+
+namespace mesh::proxy {
+
+// A connection's owner derives from it; the socket is part of its owner and calls it back. Any
+// callback may Close(): nothing is called after that.
+class Socket : public EventHandler {
+ public:
+  explicit Socket(EventLoop* loop) : loop_(loop) {}
+  ~Socket() override;
+
+  // Takes a connected descriptor over.
+  void Open(int fd);
+  // Begins to connect. False: it failed at once, errno is in `*error`.
+  bool Connect(const Address& to, const Address* from, int* error);
+
+  bool open() const { return fd_ >= 0; }
+  bool connecting() const { return connecting_; }
+  int fd() const { return fd_; }
+  EventLoop* loop() const { return loop_; }
+
+  // Bytes go out at the end of the turn, together with what else was written in it.
+  void Write(std::string_view bytes) {
+    out_.Append(bytes);
+    FlushSoon();
+  }
+  // To be written into directly; FlushSoon afterwards.
+  Buffer& out() { return out_; }
+  void FlushSoon() { loop_->FlushLater(this); }
+  size_t unsent() const { return out_.size(); }
+  // True where more than the limit waits: whoever produces should pause until OnDrained.
+  bool full() const { return out_.size() >= limit_; }
+  void set_limit(size_t bytes) { limit_ = bytes; }
+
+  // While paused nothing is read; what the kernel holds keeps the peer back.
+  void PauseReads() { paused_ = true; }
+  void ResumeReads();
+  bool paused() const { return paused_; }
+
+  // A peer that is gone for good is noticed even while paused, at the cost of what it said last.
+  void set_drop_when_broken(bool drop) { drop_when_broken_ = drop; }
+
+  // Ends our side once all is written; the peer may go on.
+  void FinishWrites();
+  // Closes once all is written, or right away. Reset makes the peer see an abort. Closing once
+  // written also reads on for a moment, so that unread input does not turn the end into a reset.
+  void CloseWhenFlushed();
+  void Close();
+  void Reset();
+
+  uint64_t bytes_read() const { return bytes_read_; }
+  uint64_t bytes_written() const { return bytes_written_; }
+
+  void OnReady(const ReadyEvent& event) final;
+  void Flush() final;
+
+ protected:
+  virtual void OnConnected() {}
+  // Everything read; the owner keeps what it cannot use yet.
+  virtual void OnData(std::string_view bytes) = 0;
+  // The peer has ended its side.
+  virtual void OnEnd() = 0;
+  // Reset, or any other error; the socket is closed already. While connecting: could not connect.
+  virtual void OnError(int error) = 0;
+  // What waits has fallen below half of the limit after having been above it.
+  virtual void OnDrained() {}
+  // CloseWhenFlushed, Close, Reset and errors end here, once, as the last call.
+  virtual void OnClosed() {}
+
+ private:
+  void ReadAll();
+  void Fail(int error);
+  void FailAfterReading(int error);
+  void Drop();
+
+  EventLoop* const loop_;
+  int fd_ = -1;
+  bool connecting_ = false;
+  bool readable_ = false;
+  bool writable_ = false;
+  bool hangup_ = false;
+  bool paused_ = false;
+  bool ended_ = false;      // the peer has
+  bool finish_ = false;     // shut our side once all is written
+  bool closing_ = false;    // close once all is written
+  bool lingering_ = false;  // all is written; what still comes is thrown away
+  bool was_full_ = false;
+  bool drop_when_broken_ = false;
+  size_t limit_ = 256 * 1024;
+  Buffer out_;
+  uint64_t bytes_read_ = 0;
+  uint64_t bytes_written_ = 0;
+  Timer linger_timer_{loop_, [this] { Close(); }};
+};
+
+}  // namespace mesh::proxy
+
+#endif  // MESH_PROXY_SOCKET_H_
