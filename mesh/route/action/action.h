@@ -245,6 +245,8 @@ struct VirtualHostActions {
   std::optional<Cors> cors;
   // By Rule::id.
   std::vector<Route> routes;
+  // Of what this was loaded from: equal versions are equal hosts. Empty: not known.
+  std::string version;
 };
 
 }  // namespace mesh::route::action
