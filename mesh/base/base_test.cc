@@ -49,6 +49,7 @@ TEST(FieldError, AllOfThemInOneStatus) {
 TEST(NearestName, ForgivesAThirdOfTheWord) {
   EXPECT_EQ(NearestName("prefx", {"exact", "prefix", "regex"}), "prefix");
   EXPECT_EQ(NearestName("Prefix", {"exact", "prefix"}), "prefix");
+  EXPECT_EQ(NearestName("sepc", {"kind", "spec"}), "spec");
   EXPECT_EQ(NearestName("banana", {"exact", "prefix"}), "");
 }
 

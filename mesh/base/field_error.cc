@@ -8,18 +8,24 @@
 namespace mesh {
 namespace {
 
-// Levenshtein's distance, without regard to case.
+// Levenshtein's distance, without regard to case, two letters swapped being one edit.
 size_t EditDistance(std::string_view a, std::string_view b) {
+  const auto same = [&](size_t i, size_t j) {
+    return absl::ascii_tolower(a[i - 1]) == absl::ascii_tolower(b[j - 1]);
+  };
+  std::vector<size_t> two_before(b.size() + 1);
+  std::vector<size_t> before(b.size() + 1);
   std::vector<size_t> row(b.size() + 1);
   for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
   for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
+    two_before = before;
+    before = row;
     row[0] = i;
     for (size_t j = 1; j <= b.size(); ++j) {
-      const bool same = absl::ascii_tolower(a[i - 1]) == absl::ascii_tolower(b[j - 1]);
-      const size_t changed = diagonal + (same ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({changed, row[j] + 1, row[j - 1] + 1});
+      row[j] = std::min({before[j - 1] + (same(i, j) ? 0 : 1), before[j] + 1, row[j - 1] + 1});
+      if (i > 1 && j > 1 && same(i, j - 1) && same(i - 1, j)) {
+        row[j] = std::min(row[j], two_before[j - 2] + 1);
+      }
     }
   }
   return row[b.size()];

@@ -138,6 +138,8 @@ void MessageReader::FailType(uint32_t node, std::string_view wanted) {
       absl::StrCat(Absl(wanted), " is wanted, this is ", DescribeNode(tree_, node));
   if (n.type == YamlNode::Type::kScalar && absl::StartsWith(Absl(wanted), "a string")) {
     absl::StrAppend(&message, " to YAML; put it in quotes: \"", Absl(tree_.text(n)), "\"");
+  } else if (wanted == "a list") {
+    absl::StrAppend(&message, "; begin each item with \"- \"");
   } else if (n.type == YamlNode::Type::kScalar && n.style == YamlNode::Style::kString) {
     const Scalar bare = ResolvePlain(tree_.text(n));
     const bool number = bare.type == Scalar::Type::kInteger || bare.type == Scalar::Type::kFloat;
@@ -145,8 +147,6 @@ void MessageReader::FailType(uint32_t node, std::string_view wanted) {
         (bare.type == Scalar::Type::kBool && wanted == FormName(Form::kBool))) {
       absl::StrAppend(&message, "; leave the quotes out: ", Absl(tree_.text(n)));
     }
-  } else if (wanted == "a list" && n.type != YamlNode::Type::kSequence) {
-    absl::StrAppend(&message, "; begin each item with \"- \"");
   }
   Fail(node, std::move(message));
 }

@@ -275,7 +275,8 @@ class InputReader {
     } else if (object.ns.empty()) {
       object.ns = options_.default_namespace;
     }
-    if (std::find(info.versions.begin(), info.versions.end(), version) == info.versions.end()) {
+    if (!version.empty() &&
+        std::find(info.versions.begin(), info.versions.end(), version) == info.versions.end()) {
       std::string known;
       for (std::string_view v : info.versions) {
         absl::StrAppend(&known, known.empty() ? "" : ", ", Absl(group), group.empty() ? "" : "/",
