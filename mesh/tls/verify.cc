@@ -110,6 +110,19 @@ boring::Verdict boring::Verify(absl::Span<const Certificate> chain, const TrustR
   ERR_clear_error();
   if (!good) {
     const int error = X509_STORE_CTX_get_error(context.get());
+    // Of two roots with one key BoringSSL tries one only, be it the expired one: a renewed root
+    // beside its predecessor. Try again without those that do not count now.
+    if (error == X509_V_ERR_CERT_HAS_EXPIRED || error == X509_V_ERR_CERT_NOT_YET_VALID) {
+      std::vector<Certificate> valid;
+      for (const Certificate& root : roots.certificates()) {
+        if (root.not_before() <= options.now && options.now <= root.not_after()) {
+          valid.push_back(root);
+        }
+      }
+      if (!valid.empty() && valid.size() < roots.certificates().size()) {
+        return Verify(chain, TrustRoots(valid), options);
+      }
+    }
     // What the error is about may be the leaf or one above it.
     Certificate at = leaf;
     X509* current = X509_STORE_CTX_get_current_cert(context.get());
