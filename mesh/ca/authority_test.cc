@@ -394,11 +394,9 @@ TEST_F(PluggedInTest, FilesThatDoNotBelongTogetherAreRefused) {
       {"another root", "root-cert.pem", other.certificate().ToPem(),
        options_.directory +
            ": ca-cert.pem and cert-chain.pem do not lead to a root of root-cert.pem: certificate "
-           "of "
-           "URI:spiffe://cluster.local/ns/istio-system/sa/trial: unable to get local issuer "
-           "certificate"},
+           "of CN=corporate root: self signed certificate in certificate chain"},
       {"a leaf as root", "root-cert.pem", root_.Issue("spiffe://a/b").chain[0].ToPem(),
-       At("root-cert.pem") + ":  is no authority"},
+       At("root-cert.pem") + ": holds a certificate that is no authority's"},
       {"a chain that is none", "cert-chain.pem", "-----BEGIN CERTIFICATE-----\n",
        At("cert-chain.pem") + ": broken PEM text: BAD_END_LINE"},
   };

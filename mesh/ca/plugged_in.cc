@@ -80,7 +80,7 @@ absl::StatusOr<std::shared_ptr<const PluggedInAuthority::Loaded>> PluggedInAutho
   }
   for (const tls::Certificate& root : *roots) {
     if (!root.is_ca()) {
-      return Wrong(at + "/root-cert.pem", absl::StrCat(root.subject(), " is no authority"));
+      return Wrong(at + "/root-cert.pem", "holds a certificate that is no authority's");
     }
   }
   std::vector<tls::Certificate> chain;
