@@ -269,6 +269,9 @@ TEST(BookinfoTest, StaticFilesHealthAndCounts) {
   EXPECT_EQ(json::parse(client.Get("/health")->body)["status"], "healthy");
   const auto metrics = client.Get("/metrics");
   ASSERT_TRUE(metrics);
+  EXPECT_NE(metrics->body.find("bookinfo_requests_total{response_code_class=\"2xx\"} 2"),
+            std::string::npos)
+      << metrics->body;
   EXPECT_NE(metrics->body.find("bookinfo_requests_total{response_code_class=\"4xx\"} 1"),
             std::string::npos)
       << metrics->body;

@@ -75,7 +75,8 @@ Server::Server(const Options& options) {
     setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
     listener_ = socket;
   });
-  http_.set_logger([this](const httplib::Request&, const httplib::Response& response) {
+  http_.set_logger([this](const httplib::Request& request, const httplib::Response& response) {
+    if (request.path == "/health" || request.path == "/metrics") return;
     const int hundreds = response.status / 100;
     if (hundreds >= 1 && hundreds <= 5) answered_[hundreds].fetch_add(1);
   });

@@ -36,7 +36,8 @@ class Server {
   bool Serve() { return http_.listen_after_bind(); }
   void Stop() { http_.stop(); }
 
-  // How many requests were answered with a status of hundreds*100 to hundreds*100+99.
+  // How many requests were answered with a status of hundreds*100 to hundreds*100+99;
+  // /health and /metrics do not count.
   uint64_t Answered(int hundreds) const { return answered_[hundreds].load(); }
 
  private:

@@ -20,9 +20,7 @@ int Run(const std::vector<Verb>& verbs, const std::vector<std::string>& args, st
     std::vector<std::string> reversed(args.rbegin(), args.rend());
     root.parse(std::move(reversed));
   } catch (const CLI::CallForHelp&) {
-    const CLI::App* asked = &root;
-    while (!asked->get_subcommands().empty()) asked = asked->get_subcommands().front();
-    out << asked->help();
+    out << root.help();  // of the subcommand that was asked for
     return kFine;
   } catch (const CLI::ParseError& error) {
     const CLI::App* asked = &root;

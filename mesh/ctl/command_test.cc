@@ -47,6 +47,7 @@ TEST(CommandTest, HelpGoesToStdoutWithExamples) {
   EXPECT_EQ(help.code, kFine);
   EXPECT_EQ(help.err, "");
   EXPECT_NE(help.out.find("Examples:\n  meshctl version\n"), std::string::npos) << help.out;
+  EXPECT_NE(help.out.find("Usage: meshctl version [OPTIONS]\n"), std::string::npos) << help.out;
   const Outcome root = RunWith({AddVersion}, {"--help"});
   EXPECT_EQ(root.code, kFine);
   EXPECT_NE(root.out.find("Print the version of meshctl"), std::string::npos) << root.out;

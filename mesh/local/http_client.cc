@@ -1,7 +1,7 @@
 #include "mesh/local/http_client.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -100,17 +100,32 @@ void HttpConnection::Close() {
 
 absl::Status HttpConnection::Connect(absl::Time deadline) {
   Close();
-  fd_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  sockaddr_in name = {};
-  name.sin_family = AF_INET;
-  name.sin_port = htons(static_cast<uint16_t>(port_));
-  if (inet_pton(AF_INET, address_.c_str(), &name.sin_addr) != 1) {
-    return absl::UnavailableError(absl::StrCat("\"", address_, "\" is no IPv4 address"));
+  addrinfo hints = {};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_NUMERICSERV;
+  addrinfo* found = nullptr;
+  if (const int error =
+          getaddrinfo(address_.c_str(), std::to_string(port_).c_str(), &hints, &found);
+      error != 0) {
+    return absl::UnavailableError(
+        absl::StrCat("cannot find the address of \"", address_, "\": ", gai_strerror(error)));
   }
+  absl::Status status;
+  for (const addrinfo* each = found; each != nullptr; each = each->ai_next) {
+    status = ConnectTo(*each, deadline);
+    if (status.ok()) break;
+  }
+  freeaddrinfo(found);
+  return status;
+}
+
+absl::Status HttpConnection::ConnectTo(const addrinfo& name, absl::Time deadline) {
+  Close();
+  fd_ = socket(name.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   const int yes = 1;
   setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
   int error = 0;
-  if (connect(fd_, reinterpret_cast<sockaddr*>(&name), sizeof(name)) != 0) {
+  if (connect(fd_, name.ai_addr, name.ai_addrlen) != 0) {
     error = errno;
     if (error == EINPROGRESS) {
       if (!WaitFor(fd_, POLLOUT, deadline)) {

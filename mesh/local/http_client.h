@@ -14,6 +14,8 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 
+struct addrinfo;
+
 namespace mesh::local {
 
 using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
@@ -32,7 +34,8 @@ struct HttpResponse {
 // Never raises SIGPIPE.
 class HttpConnection {
  public:
-  // `address` is an IPv4 address.
+  // `address` is an IP address or a host name, which is looked up at each connection (that may
+  // take longer than a timeout allows).
   HttpConnection(std::string address, int port) : address_(std::move(address)), port_(port) {}
   ~HttpConnection() { Close(); }
   HttpConnection(const HttpConnection&) = delete;
@@ -50,6 +53,7 @@ class HttpConnection {
 
  private:
   absl::Status Connect(absl::Time deadline);
+  absl::Status ConnectTo(const addrinfo& name, absl::Time deadline);
   absl::Status Send(std::string_view bytes, absl::Time deadline);
 
   const std::string address_;

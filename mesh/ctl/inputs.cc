@@ -1,0 +1,97 @@
+#include "mesh/ctl/inputs.h"
+
+#include <algorithm>
+#include <istream>
+#include <iterator>
+#include <numeric>
+#include <ostream>
+#include <utility>
+
+#include "mesh/config/validate.h"
+#include "mesh/local/files.h"
+
+namespace mesh::ctl {
+namespace {
+
+// Of two objects with one key the first in path order stays, whatever the order of the flags.
+void RefuseDuplicates(std::vector<std::string> paths, std::vector<config::ReadResult>* files) {
+  std::vector<size_t> order(files->size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return paths[a] < paths[b]; });
+  std::vector<config::ReadResult> sorted;
+  for (size_t i : order) sorted.push_back(std::move((*files)[i]));
+  config::RefuseDuplicates(&sorted);
+  for (size_t i = 0; i < order.size(); ++i) (*files)[order[i]] = std::move(sorted[i]);
+}
+
+}  // namespace
+
+std::vector<config::ResourcePtr> Inputs::Resources() const {
+  std::vector<config::ResourcePtr> resources;
+  for (const config::ReadResult& file : files) {
+    for (const config::ReadObject& object : file.objects) {
+      if (object.resource != nullptr) resources.push_back(object.resource);
+    }
+  }
+  return resources;
+}
+
+std::vector<FieldError> Inputs::Errors() const {
+  std::vector<FieldError> errors;
+  for (const config::ReadResult& file : files) {
+    for (const config::ReadObject& object : file.objects) {
+      errors.insert(errors.end(), object.errors.begin(), object.errors.end());
+    }
+  }
+  return errors;
+}
+
+Inputs ReadInputs(const InputFlags& flags, std::istream& in, std::ostream& err) {
+  Inputs inputs;
+  std::vector<std::string> names;  // of inputs.files
+  config::ReadOptions options;
+  options.default_namespace = flags.default_namespace;
+  const auto unreadable = [&](const absl::Status& status) {
+    inputs.unreadable = true;
+    err << "meshctl: " << std::string(status.message()) << "\n";
+  };
+  for (const std::string& path : flags.paths) {
+    if (path == "-") {
+      const std::string text((std::istreambuf_iterator<char>(in)),
+                             std::istreambuf_iterator<char>());
+      inputs.files.push_back(config::ReadYaml("-", text, options));
+      names.push_back("-");
+      continue;
+    }
+    const absl::StatusOr<std::vector<std::string>> files = local::ListYamlFiles(path);
+    if (!files.ok()) {
+      unreadable(files.status());
+      continue;
+    }
+    for (const std::string& file : *files) {
+      const absl::StatusOr<std::string> text = local::ReadFile(file);
+      if (text.ok()) {
+        inputs.files.push_back(config::ReadYaml(file, *text, options));
+        names.push_back(file);
+      } else {
+        unreadable(text.status());
+      }
+    }
+  }
+  for (config::ReadResult& file : inputs.files) {
+    for (config::ReadObject& object : file.objects) {
+      if (object.resource == nullptr) continue;
+      object.errors = config::ValidateResource(*object.resource);
+    }
+  }
+  RefuseDuplicates(std::move(names), &inputs.files);
+  for (config::ReadResult& file : inputs.files) {
+    for (config::ReadObject& object : file.objects) {
+      if (!object.errors.empty()) object.resource = nullptr;
+    }
+  }
+  return inputs;
+}
+
+}  // namespace mesh::ctl

@@ -1,0 +1,35 @@
+// What -f names, read and validated once.
+#ifndef MESH_CTL_INPUTS_H_
+#define MESH_CTL_INPUTS_H_
+
+#include <iosfwd>
+#include <string>
+#include <vector>
+
+#include "mesh/config/read.h"
+#include "mesh/config/resource.h"
+#include "mesh/ctl/command.h"
+
+namespace mesh::ctl {
+
+struct Inputs {
+  // One a file, in path order. Objects whose resource is null are invalid (their errors say why)
+  // or were skipped.
+  std::vector<config::ReadResult> files;
+  // A path could not be opened or read; it has been said on `err`.
+  bool unreadable = false;
+
+  // The valid ones.
+  std::vector<config::ResourcePtr> Resources() const;
+  // Of all objects, in order.
+  std::vector<FieldError> Errors() const;
+};
+
+// Reads every file of `flags.paths` ("-" is `in`), checks each object by itself and refuses the
+// second of two of the same kind, namespace and name. What cannot be read is said on `err`, and the
+// rest is read nevertheless.
+Inputs ReadInputs(const InputFlags& flags, std::istream& in, std::ostream& err);
+
+}  // namespace mesh::ctl
+
+#endif  // MESH_CTL_INPUTS_H_

@@ -1,0 +1,96 @@
+#include "mesh/ctl/proxy_status.h"
+
+#include <memory>
+#include <ostream>
+
+#include "absl/strings/numbers.h"
+#include "absl/time/time.h"
+#include "mesh/ctl/json_output.h"
+#include "mesh/ctl/table.h"
+#include "mesh/local/http_client.h"
+#include "nlohmann/json.hpp"
+
+namespace mesh::ctl {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Flags {
+  OutputFlags output;
+  std::string server = "127.0.0.1:15014";
+  std::string proxy;
+};
+
+std::string Text(const Json& row, const char* key) {
+  const auto it = row.find(key);
+  return it != row.end() && it->is_string() ? it->get<std::string>() : std::string();
+}
+
+Cell State(const Json& row, const char* type) {
+  const std::string state = Text(row, type);
+  return {state, state == "SYNCED"   ? Tint::kGood
+                 : state == "STALE"  ? Tint::kWarning
+                 : state == "NACKED" ? Tint::kBad
+                                     : Tint::kNone};
+}
+
+void ShowStatus(const Flags& flags, Context* context) {
+  const auto fail = [context](const std::string& what) {
+    context->err << "meshctl: " << what << "\n";
+    context->exit_code = kFailed;
+  };
+  const size_t colon = flags.server.rfind(':');
+  int port = 0;
+  if (colon == std::string::npos || !absl::SimpleAtoi(flags.server.substr(colon + 1), &port)) {
+    throw CLI::ValidationError("--server must be HOST:PORT, not \"" + flags.server + "\"");
+  }
+  local::HttpConnection connection(flags.server.substr(0, colon), port);
+  const auto response = connection.Get("/debug/syncz", {}, absl::Seconds(10));
+  if (!response.ok()) {
+    return fail("meshd does not answer: " + std::string(response.status().message()));
+  }
+  const Json all = Json::parse(response->body, nullptr, /*allow_exceptions=*/false);
+  if (response->status != 200 || !all.is_array()) {
+    return fail("meshd at " + flags.server + " answered /debug/syncz with status " +
+                std::to_string(response->status));
+  }
+  Json rows = Json::array();
+  std::string connected;
+  for (const Json& row : all) {
+    if (!row.is_object()) continue;
+    connected += "\n  " + Text(row, "proxy");
+    if (flags.proxy.empty() || Text(row, "proxy") == flags.proxy) rows.push_back(row);
+  }
+  if (!flags.proxy.empty() && rows.empty()) {
+    return fail("no proxy \"" + flags.proxy + "\" is connected; connected are:" + connected);
+  }
+  if (flags.output.format != "table") return WriteJson(rows, flags.output.format, context->out);
+  Table table({"PROXY", "CDS", "LDS", "EDS", "RDS", "MESHD", "VERSION"});
+  for (const Json& row : rows) {
+    table.Add({Text(row, "proxy"), State(row, "cds"), State(row, "lds"), State(row, "eds"),
+               State(row, "rds"), Text(row, "meshd"), Text(row, "version")});
+  }
+  table.Print(context->out, flags.output.UseColor(context->out));
+  for (const Json& row : rows) {
+    if (Text(row, "reason").empty()) continue;
+    context->err << Text(row, "proxy") << " rejected: " << Text(row, "reason") << "\n";
+  }
+}
+
+}  // namespace
+
+void AddProxyStatus(CLI::App* root, Context* context) {
+  CLI::App* command = root->add_subcommand(
+      "proxy-status", "Show what each proxy acknowledged of what meshd sent it");
+  auto flags = std::make_shared<Flags>();
+  command->add_option("proxy", flags->proxy, "Only this one")->type_name("POD.NAMESPACE");
+  command->add_option("--server", flags->server, "meshd's monitoring port")
+      ->type_name("HOST:PORT")
+      ->capture_default_str();
+  AddOutputFlags(command, &flags->output);
+  AddExamples(command, {"meshctl proxy-status", "meshctl proxy-status reviews-v1-0.default",
+                        "meshctl proxy-status --server 127.0.0.1:15014 -o json"});
+  command->callback([context, flags] { ShowStatus(*flags, context); });
+}
+
+}  // namespace mesh::ctl

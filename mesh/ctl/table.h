@@ -1,0 +1,38 @@
+// Rows under a header, aligned, for people.
+#ifndef MESH_CTL_TABLE_H_
+#define MESH_CTL_TABLE_H_
+
+#include <iosfwd>
+#include <string>
+#include <vector>
+
+namespace mesh::ctl {
+
+enum class Tint { kNone, kGood, kWarning, kBad };
+
+struct Cell {
+  Cell(std::string text, Tint tint = Tint::kNone)  // NOLINT: rows are written as lists of words
+      : text(std::move(text)), tint(tint) {}
+  Cell(const char* text) : text(text) {}  // NOLINT
+  std::string text;
+  Tint tint = Tint::kNone;
+};
+
+// Columns are as wide as their widest cell (counted in UTF-8 characters) and three spaces apart;
+// the last column and line ends carry no padding. `color`: tints become terminal colours.
+// Control characters in cells come out as '?'.
+class Table {
+ public:
+  explicit Table(std::vector<std::string> header) : header_(std::move(header)) {}
+  // As many cells as the header has.
+  void Add(std::vector<Cell> row) { rows_.push_back(std::move(row)); }
+  void Print(std::ostream& out, bool color) const;
+
+ private:
+  std::vector<std::string> header_;
+  std::vector<std::vector<Cell>> rows_;
+};
+
+}  // namespace mesh::ctl
+
+#endif  // MESH_CTL_TABLE_H_

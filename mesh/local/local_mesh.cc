@@ -1,0 +1,505 @@
+#include "mesh/local/local_mesh.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "mesh/base/strings.h"
+#include "mesh/config/read.h"
+#include "mesh/config/snapshot.h"
+#include "mesh/local/files.h"
+#include "mesh/local/http_client.h"
+#include "nlohmann/json.hpp"
+
+namespace mesh::local {
+namespace {
+
+constexpr int kAdminPort = 15000;
+constexpr int kXdsPort = 15010;
+constexpr int kMonitoringPort = 15014;
+constexpr int kGatewayIndex = 252;
+constexpr int kControlPlaneIndex = 253;
+constexpr char kControlPlane[] = "meshd";
+constexpr absl::Duration kGrace = absl::Seconds(5);
+constexpr absl::Duration kCheckTimeout = absl::Seconds(2);
+// A pod that fails this often in a row is no longer ready.
+constexpr int kFailureThreshold = 3;
+
+std::string AppProcess(const std::string& pod) { return pod + ".app"; }
+std::string ProxyProcess(const std::string& pod) { return pod + ".proxy"; }
+
+// The last lines of a log, for a message.
+std::string Tail(const std::string& file) {
+  absl::StatusOr<std::string> text = ReadFile(file);
+  if (!text.ok()) return "";
+  size_t begin = text->size();
+  for (int lines = 0; begin > 0 && lines < 6; --begin) {
+    if ((*text)[begin - 1] == '\n' && begin != text->size()) ++lines;
+  }
+  return text->substr(begin == 0 ? 0 : begin + 1);
+}
+
+}  // namespace
+
+LocalMesh::LocalMesh(LocalMeshOptions options) : options_(std::move(options)) {}
+
+LocalMesh::~LocalMesh() { Stop(); }
+
+absl::StatusOr<std::unique_ptr<LocalMesh>> LocalMesh::Start(LocalMeshOptions options) {
+  std::unique_ptr<LocalMesh> mesh(new LocalMesh(std::move(options)));
+  if (absl::Status status = mesh->StartAll(); !status.ok()) {
+    mesh->Stop();
+    return status;
+  }
+  return mesh;
+}
+
+absl::Status LocalMesh::ReadFiles() {
+  std::vector<config::ReadResult> inputs;
+  for (const std::string& path : options_.files) {
+    absl::StatusOr<std::vector<std::string>> files = ListYamlFiles(path);
+    if (!files.ok()) return files.status();
+    for (const std::string& file : *files) {
+      absl::StatusOr<std::string> text = ReadFile(file);
+      if (!text.ok()) return text.status();
+      inputs.push_back(config::ReadYaml(file, *text));
+    }
+  }
+  config::RefuseDuplicates(&inputs);
+  std::vector<config::ResourcePtr> resources;
+  for (config::ReadResult& input : inputs) {
+    for (const FieldError& error : input.errors) Say(LogLevel::kWarning, error.ToString());
+    for (config::ResourcePtr& resource : input.resources) {
+      resources.push_back(std::move(resource));
+    }
+  }
+  const config::SnapshotPtr snapshot = config::Snapshot::Of(std::move(resources));
+  if (snapshot->Find(config::Kind::kService, kGatewayNamespace, kGatewayName) != nullptr) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the YAML has a Service ", kGatewayNamespace, "/", kGatewayName,
+                     "; the local mesh brings its own ingress gateway: leave yours out"));
+  }
+  own_peer_authentication_ =
+      snapshot->Find(config::Kind::kPeerAuthentication, kGatewayNamespace, "default") == nullptr;
+  if (!own_peer_authentication_) {
+    Say(LogLevel::kWarning,
+        "the YAML has a PeerAuthentication istio-system/default of its own; this mesh has no "
+        "certificates, so that STRICT would let nothing through");
+  }
+  absl::StatusOr<Plan> plan = MakePlan(*snapshot);
+  if (!plan.ok()) return plan.status();
+  plan_ = std::move(*plan);
+  for (const std::string& remark : plan_.remarks) Say(LogLevel::kWarning, remark);
+  return absl::OkStatus();
+}
+
+absl::Status LocalMesh::TakeAddresses() {
+  absl::StatusOr<AddressBlock> block = AddressBlock::Reserve(plan_.pods[0].ports[0].number);
+  if (!block.ok()) return block.status();
+  block_ = std::make_unique<AddressBlock>(std::move(*block));
+  int next = block_->FirstPort() + 1;
+  for (const PodPlan& plan : plan_.pods) {
+    absl::StatusOr<int> port = FreePort("127.0.0.1", next);
+    if (!port.ok()) return port.status();
+    next = *port + 1;
+    auto pod = std::make_unique<Pod>();
+    pod->plan = plan;
+    pod->addresses = {block_->Own(plan.index), block_->Outbound(plan.index), *port};
+    pods_.push_back(std::move(pod));
+  }
+
+  // The gateway asks for all addresses (a Gateway resource names none), so look at all.
+  gateway_port_ = options_.gateway_port;
+  if (gateway_port_ != 0) {
+    if (absl::Status status = CanListen("0.0.0.0", gateway_port_); !status.ok()) {
+      return absl::UnavailableError(
+          absl::StrCat("another program listens on port ", gateway_port_,
+                       ", where the ingress gateway is to be: end it or choose another port"));
+    }
+  } else {
+    absl::StatusOr<int> port = FreePort("0.0.0.0", next);
+    if (!port.ok()) return port.status();
+    gateway_port_ = *port;
+  }
+  auto gateway = std::make_unique<Pod>();
+  gateway->gateway = true;
+  gateway->plan.name = kGatewayPod;
+  gateway->plan.ns = kGatewayNamespace;
+  gateway->plan.deployment = kGatewayName;
+  gateway->addresses = {block_->Own(kGatewayIndex), block_->Outbound(kGatewayIndex), 0};
+  pods_.push_back(std::move(gateway));
+
+  control_address_ = block_->Own(kControlPlaneIndex);
+  if (options_.well_known_ports) {
+    if (CanListen("127.0.0.1", kXdsPort).ok() && CanListen("127.0.0.1", kMonitoringPort).ok()) {
+      control_address_ = "127.0.0.1";
+    } else {
+      Say(LogLevel::kWarning,
+          absl::StrCat("ports 15010 and 15014 of 127.0.0.1 are not both free; meshd is on ",
+                       control_address_));
+    }
+  }
+  xds_port_ = kXdsPort;
+  monitoring_port_ = kMonitoringPort;
+  return absl::OkStatus();
+}
+
+std::string LocalMesh::ObjectFile(const Pod& pod) const {
+  return absl::StrCat(options_.run_directory, "/mesh/pod-", pod.plan.name, ".", pod.plan.ns,
+                      ".json");
+}
+
+std::string LocalMesh::LogFile(const std::string& process) const {
+  return absl::StrCat(options_.run_directory, "/log/", process, ".log");
+}
+
+absl::Status LocalMesh::WriteObjects() {
+  std::string& directory = options_.run_directory;
+  if (directory.empty()) {
+    const char* temporary = getenv("TMPDIR");
+    directory = absl::StrCat(temporary == nullptr ? "/tmp" : temporary, "/local-mesh-XXXXXX");
+    if (mkdtemp(directory.data()) == nullptr) {
+      return absl::InternalError(
+          absl::StrCat("cannot make a directory ", directory, ": ", strerror(errno)));
+    }
+  }
+  for (const char* part : {"/mesh", "/log"}) {
+    std::error_code error;
+    std::filesystem::create_directories(directory + part, error);
+    if (error) {
+      return absl::InternalError(
+          absl::StrCat("cannot make ", directory, part, ": ", error.message()));
+    }
+  }
+  absl::Status status = WriteAtomically(directory + "/mesh.yaml", MeshConfigText());
+  if (status.ok() && own_peer_authentication_) {
+    status = WriteAtomically(directory + "/mesh/plaintext.json", PlaintextObjects());
+  }
+  if (status.ok() && !plan_.skipped.empty()) {
+    status = WriteAtomically(directory + "/mesh/not-run.json", SkippedObjects(plan_.skipped));
+  }
+  MutexLock lock(&mutex_);
+  for (const auto& pod : pods_) {
+    if (status.ok()) status = WriteAtomically(ObjectFile(*pod), ObjectText(*pod));
+  }
+  return status;
+}
+
+std::string LocalMesh::ObjectText(const Pod& pod) const {
+  return pod.gateway ? GatewayObjects(pod.addresses.own, gateway_port_, pod.ready)
+                     : PodObjects(pod.plan, pod.addresses, plan_.outbound_ports, pod.ready);
+}
+
+absl::Status LocalMesh::StartPod(const Pod& pod) {
+  const std::string& name = pod.plan.name;
+  if (!pod.gateway) {
+    const int outbound_port = plan_.outbound_ports.empty() ? 9080 : plan_.outbound_ports[0];
+    const absl::Status status = supervisor_->Start(
+        {AppProcess(name),
+         {options_.programs.bookinfo, absl::StrCat("--role=", pod.plan.app.role),
+          absl::StrCat("--version=", pod.plan.app.version), absl::StrCat("--pod=", name),
+          "--address=127.0.0.1", absl::StrCat("--port=", pod.addresses.app_port),
+          absl::StrCat("--upstream=", pod.addresses.outbound, ":", outbound_port)},
+         LogFile(AppProcess(name))});
+    if (!status.ok()) return status;
+  }
+  return supervisor_->Start(
+      {ProxyProcess(name),
+       {options_.programs.mesh_proxy,
+        absl::StrCat("--node_id=", pod.gateway ? GatewayNodeId(pod.addresses.own)
+                                               : SidecarNodeId(pod.plan, pod.addresses.own)),
+        absl::StrCat("--node_cluster=", pod.plan.deployment, ".", pod.plan.ns),
+        absl::StrCat("--node_metadata=", pod.gateway
+                                             ? GatewayNodeMetadata(pod.addresses.own)
+                                             : SidecarNodeMetadata(pod.plan, pod.addresses.own)),
+        absl::StrCat("--xds=", control_address_, ":", xds_port_),
+        absl::StrCat("--admin=", pod.addresses.outbound, ":", kAdminPort)},
+       LogFile(ProxyProcess(name))});
+}
+
+absl::Status LocalMesh::StartAll() {
+  if (absl::Status status = ReadFiles(); !status.ok()) return status;
+  if (absl::Status status = TakeAddresses(); !status.ok()) return status;
+  if (absl::Status status = WriteObjects(); !status.ok()) return status;
+  Say(LogLevel::kInfo, absl::StrCat("files and logs of this run are in ", options_.run_directory));
+
+  const absl::Time deadline = absl::Now() + options_.start_timeout;
+  Supervisor::Options supervision;
+  supervision.log = options_.log;
+  supervision.on_exit = [this](const ProcessState& state, bool wanted) { OnExit(state, wanted); };
+  supervisor_ = std::make_unique<Supervisor>(std::move(supervision));
+  control_plane_ = {
+      kControlPlane,
+      {options_.programs.meshd,
+       absl::StrCat("--config=", absl::StrJoin(options_.files, ","), ",", options_.run_directory,
+                    "/mesh"),
+       absl::StrCat("--mesh=", options_.run_directory, "/mesh.yaml"),
+       absl::StrCat("--xds_address=", control_address_, ":", xds_port_),
+       absl::StrCat("--monitoring_address=", control_address_, ":", monitoring_port_)},
+      LogFile(kControlPlane)};
+  Say(LogLevel::kInfo, absl::StrCat("meshd: xDS on ", control_address_, ":", xds_port_,
+                                    ", metrics and /debug on port ", monitoring_port_));
+  if (absl::Status status = StartControlPlane(); !status.ok()) return status;
+  for (const auto& pod : pods_) {
+    if (pod->gateway) {
+      Say(LogLevel::kInfo, absl::StrCat(pod->plan.name, ": ingress gateway on port ", gateway_port_,
+                                        ", admin ", pod->addresses.outbound, ":", kAdminPort));
+    } else {
+      Say(LogLevel::kInfo,
+          absl::StrCat(pod->plan.name, ": ", pod->plan.app.role, " ", pod->plan.app.version,
+                       " on 127.0.0.1:", pod->addresses.app_port, ", its sidecar on ",
+                       pod->addresses.own, " and ", pod->addresses.outbound));
+    }
+    if (absl::Status status = StartPod(*pod); !status.ok()) return status;
+  }
+  keeper_ = std::thread([this] { Keep(); });
+  if (absl::Status status = WaitReady(deadline); !status.ok()) return status;
+  return WaitInSync(deadline - absl::Now());
+}
+
+absl::Status LocalMesh::WaitReady(absl::Time deadline) {
+  std::vector<std::string> waiting;
+  {
+    const auto until =
+        std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(deadline - absl::Now());
+    MutexLock lock(&mutex_);
+    while (true) {
+      waiting.clear();
+      for (const auto& pod : pods_) {
+        if (!pod->ready) waiting.push_back(pod->plan.name);
+      }
+      if (waiting.empty()) return absl::OkStatus();
+      if (!changed_.WaitUntil(&mutex_, until)) break;
+    }
+  }
+  return absl::DeadlineExceededError(absl::StrCat(
+      "not ready in time: ", absl::StrJoin(waiting, ", "), "\n", LogFile(ProxyProcess(waiting[0])),
+      " ends with:\n", Tail(LogFile(ProxyProcess(waiting[0]))), "\n", LogFile(kControlPlane),
+      " ends with:\n", Tail(LogFile(kControlPlane))));
+}
+
+void LocalMesh::Stop() {
+  {
+    MutexLock lock(&mutex_);
+    if (stopping_) return;
+    stopping_ = true;
+  }
+  changed_.NotifyAll();
+  if (keeper_.joinable()) keeper_.join();
+  if (supervisor_ != nullptr) supervisor_->StopAll(kGrace);
+}
+
+void LocalMesh::SetReady(Pod* pod, bool ready) {
+  pod->failed_checks = 0;
+  if (pod->ready == ready) return;
+  pod->ready = ready;
+  const absl::Status status = WriteAtomically(ObjectFile(*pod), ObjectText(*pod));
+  if (!status.ok()) Say(LogLevel::kError, std::string(status.message()));
+  changed_.NotifyAll();
+}
+
+void LocalMesh::OnExit(const ProcessState& state, bool wanted) {
+  MutexLock lock(&mutex_);
+  for (const auto& pod : pods_) {
+    if (state.name == AppProcess(pod->plan.name) || state.name == ProxyProcess(pod->plan.name)) {
+      if (!stopping_) SetReady(pod.get(), false);
+      ++pod->exits;
+    }
+  }
+}
+
+bool LocalMesh::Healthy(const Pod& pod, bool listener_too) const {
+  const auto answers = [](const std::string& address, int port, const char* path) {
+    HttpConnection connection(address, port);
+    const absl::StatusOr<HttpResponse> response = connection.Get(path, {}, kCheckTimeout);
+    return response.ok() && response->status == 200;
+  };
+  if (!pod.gateway && !answers("127.0.0.1", pod.addresses.app_port, "/health")) return false;
+  if (!answers(pod.addresses.outbound, kAdminPort, "/ready")) return false;
+  if (!listener_too) return true;
+  // That is what others will dial, and it does not exist before the control plane has said so.
+  HttpConnection connection(pod.gateway ? "127.0.0.1" : pod.addresses.own,
+                            pod.gateway ? gateway_port_ : pod.plan.ports[0].number);
+  return connection.Get("/health", {}, kCheckTimeout).ok();
+}
+
+void LocalMesh::Keep() {
+  while (true) {
+    Pod* due = nullptr;
+    bool was_ready = false;
+    int exits = 0;
+    {
+      MutexLock lock(&mutex_);
+      absl::Time next = absl::InfiniteFuture();
+      for (const auto& pod : pods_) {
+        if (pod->wanted && pod->next_check < next) {
+          next = pod->next_check;
+          due = pod.get();
+        }
+      }
+      if (stopping_) return;
+      const absl::Duration wait =
+          std::min(absl::Seconds(1), std::max(next - absl::Now(), absl::ZeroDuration()));
+      if (wait > absl::ZeroDuration()) {
+        changed_.WaitUntil(&mutex_,
+                           std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(wait));
+        continue;
+      }
+      was_ready = due->ready;
+      exits = due->exits;
+    }
+    const bool healthy = Healthy(*due, !was_ready);  // the parts it reads never change
+    MutexLock lock(&mutex_);
+    due->next_check = absl::Now() + (healthy ? absl::Seconds(1) : absl::Milliseconds(100));
+    // What ended meanwhile outdoes what it answered before.
+    if (!due->wanted || stopping_ || due->exits != exits) continue;
+    if (healthy) {
+      SetReady(due, true);
+    } else if (due->ready && ++due->failed_checks >= kFailureThreshold) {
+      Say(LogLevel::kWarning, absl::StrCat(due->plan.name, " no longer answers its health checks"));
+      SetReady(due, false);
+    }
+  }
+}
+
+LocalMesh::Pod* LocalMesh::FindPod(const std::string& name) {
+  for (const auto& pod : pods_) {
+    if (pod->plan.name == name) return pod.get();
+  }
+  return nullptr;
+}
+
+absl::Status LocalMesh::Kill(const std::string& name) {
+  {
+    MutexLock lock(&mutex_);
+    Pod* pod = FindPod(name);
+    if (pod == nullptr) return absl::NotFoundError(absl::StrCat("there is no pod \"", name, "\""));
+    pod->wanted = false;
+  }
+  supervisor_->StopEach({AppProcess(name), ProxyProcess(name)}, absl::ZeroDuration());
+  return absl::OkStatus();
+}
+
+absl::Status LocalMesh::Revive(const std::string& name) {
+  Pod* pod;
+  {
+    MutexLock lock(&mutex_);
+    pod = FindPod(name);
+    if (pod == nullptr) return absl::NotFoundError(absl::StrCat("there is no pod \"", name, "\""));
+  }
+  if (absl::Status status = StartPod(*pod); !status.ok()) return status;
+  MutexLock lock(&mutex_);
+  pod->wanted = true;
+  pod->next_check = absl::InfinitePast();
+  changed_.NotifyAll();
+  return absl::OkStatus();
+}
+
+void LocalMesh::KillControlPlane() { supervisor_->StopEach({kControlPlane}, absl::ZeroDuration()); }
+
+absl::Status LocalMesh::StartControlPlane() {
+  if (absl::Status status = supervisor_->Start(control_plane_); !status.ok()) return status;
+  const absl::Time deadline = absl::Now() + options_.start_timeout;
+  HttpConnection connection(control_address_, monitoring_port_);
+  const auto poll_interval = absl::Milliseconds(20);
+  while (true) {
+    const absl::StatusOr<HttpResponse> response = connection.Get("/ready", {}, kCheckTimeout);
+    if (response.ok() && response->status == 200) return absl::OkStatus();
+    if (absl::Now() > deadline) {
+      return absl::DeadlineExceededError(absl::StrCat("meshd is not ready in time; ",
+                                                      LogFile(kControlPlane), " ends with:\n",
+                                                      Tail(LogFile(kControlPlane))));
+    }
+    absl::SleepFor(poll_interval);
+  }
+}
+
+std::vector<PodStatus> LocalMesh::Pods() const {
+  std::vector<ProcessState> processes = supervisor_->States();
+  MutexLock lock(&mutex_);
+  std::vector<PodStatus> result;
+  for (const auto& pod : pods_) {
+    if (pod->gateway) continue;
+    PodStatus status{pod->plan.name, pod->plan.ns, pod->plan.deployment, pod->plan.app,
+                     pod->addresses, pod->wanted,  pod->ready,           0};
+    for (const ProcessState& process : processes) {
+      if (process.name == AppProcess(pod->plan.name) ||
+          process.name == ProxyProcess(pod->plan.name)) {
+        status.restarts += process.restarts;
+      }
+    }
+    result.push_back(std::move(status));
+  }
+  return result;
+}
+
+absl::StatusOr<std::vector<ProxySync>> LocalMesh::ProxyStatus() const {
+  HttpConnection connection(control_address_, monitoring_port_);
+  absl::StatusOr<HttpResponse> response = connection.Get("/debug/syncz", {}, kCheckTimeout);
+  if (!response.ok()) return response.status();
+  const auto json = nlohmann::json::parse(response->body, nullptr, /*allow_exceptions=*/false);
+  if (response->status != 200 || !json.is_array()) {
+    return absl::UnavailableError(
+        absl::StrCat("meshd answered /debug/syncz with status ", response->status));
+  }
+  std::vector<ProxySync> result;
+  for (const auto& row : json) {
+    if (!row.is_object()) continue;
+    const auto text = [&row](const char* key) {
+      const auto it = row.find(key);
+      return it != row.end() && it->is_string() ? it->get<std::string>() : std::string();
+    };
+    ProxySync sync{text("proxy"), text("version"), text("reason"), text("cds") == "SYNCED"};
+    for (const char* type : {"lds", "eds", "rds"}) {
+      const std::string state = text(type);
+      // What a proxy has no use for is not sent.
+      sync.in_sync = sync.in_sync && (state == "SYNCED" || state == "NOT SENT");
+    }
+    result.push_back(std::move(sync));
+  }
+  return result;
+}
+
+absl::Status LocalMesh::WaitInSync(
+    absl::Duration timeout, const std::function<bool(const std::vector<ProxySync>&)>& done) const {
+  const absl::Time deadline = absl::Now() + timeout;
+  while (true) {
+    size_t expected = 0;
+    {
+      MutexLock lock(&mutex_);
+      for (const auto& pod : pods_) expected += pod->wanted ? 1 : 0;
+    }
+    const absl::StatusOr<std::vector<ProxySync>> status = ProxyStatus();
+    std::vector<std::string> behind;
+    if (status.ok()) {
+      for (const ProxySync& proxy : *status) {
+        if (!proxy.in_sync) {
+          behind.push_back(proxy.reason.empty() ? proxy.proxy
+                                                : absl::StrCat(proxy.proxy, ": ", proxy.reason));
+        }
+      }
+      if (behind.empty() && status->size() >= expected && (done == nullptr || done(*status))) {
+        return absl::OkStatus();
+      }
+    }
+    if (absl::Now() > deadline) {
+      if (!status.ok()) return status.status();
+      return absl::DeadlineExceededError(absl::StrCat(
+          status->size(), " of ", expected, " proxies are connected, ", behind.size(), " behind: ",
+          behind.empty() ? "the new version has not come" : absl::StrJoin(behind, "; ")));
+    }
+    absl::SleepFor(absl::Milliseconds(20));
+  }
+}
+
+}  // namespace mesh::local
