@@ -177,6 +177,7 @@ action::Forward LoadForward(const envoy_api::RouteAction& proto, const Inherited
                        check, &forward.total_weight, problems);
       forward.weight_header =
           http::LowerCase(std::string_view(proto.weighted_clusters().header_name()));
+      forward.weight_runtime_prefix = proto.weighted_clusters().runtime_key_prefix();
       forward.weight_by_hash = proto.weighted_clusters().use_hash_policy().value();
       break;
     case envoy_api::RouteAction::kClusterSpecifierPlugin:

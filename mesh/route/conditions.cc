@@ -119,7 +119,7 @@ bool Matches(const TlsMatch& match, const RegexPool&, const Request& request) {
 
 bool Matches(const FractionMatch& match, const RegexPool&, const Request& request) {
   if (request.facts != nullptr && !match.runtime_key.empty()) {
-    if (const auto percent = request.facts->RuntimePercent(match.runtime_key)) {
+    if (const auto percent = request.facts->RuntimeInteger(match.runtime_key)) {
       return request.random % 100 < *percent;
     }
   }

@@ -26,7 +26,8 @@ struct Request {
   std::string_view authority;
   std::string_view path;
   // All other headers; names are asked for in lower case. x-forwarded-proto says whether the client
-  // came by TLS (`scheme` where it is absent), x-envoy-internal: true whether it is one of us.
+  // came by TLS (`scheme` where it is absent; a request that has neither has no route, as in
+  // Envoy), x-envoy-internal: true whether it is one of us.
   http::Headers headers;
 
   // The client's certificate on this connection.

@@ -28,6 +28,11 @@ bool SameCompilation(const TableOptions& a, const TableOptions& b) {
          a.regex_memory_bytes == b.regex_memory_bytes && a.isolate_errors == b.isolate_errors;
 }
 
+bool HasScheme(const Request& request) {
+  return !request.scheme.empty() ||
+         !request.headers.First("x-forwarded-proto").value_or("").empty();
+}
+
 // VirtualHost.require_tls, before any rule is looked at.
 bool MustRedirectToTls(TlsRequirement requirement, const Request& request) {
   if (requirement == TlsRequirement::kNone) return false;
@@ -107,7 +112,7 @@ Match Table::Find(const Request& request) const {
   match.virtual_host = found.virtual_host;
   match.outcome = Match::Outcome::kNoRule;
   const CompiledHost* host = state_->hosts[found.virtual_host].get();
-  if (host == nullptr) return match;
+  if (host == nullptr || !HasScheme(request)) return match;
   if (MustRedirectToTls(host->source().require_tls, request)) {
     match.outcome = Match::Outcome::kTlsRequired;
     return match;
@@ -153,6 +158,10 @@ Explanation Table::Explain(const Request& request) const {
   }
   const CompiledHost* host = state_->hosts[found.virtual_host].get();
   if (host == nullptr) return explanation;
+  if (!HasScheme(request)) {
+    explanation.why += "; neither a scheme nor x-forwarded-proto is known";
+    return explanation;
+  }
   if (MustRedirectToTls(plain.require_tls, request)) {
     match.outcome = Match::Outcome::kTlsRequired;
     return explanation;

@@ -210,7 +210,7 @@ class TestFacts final : public Facts {
     if (key == "peer") return "10.1.2.3";
     return std::nullopt;
   }
-  std::optional<uint64_t> RuntimePercent(std::string_view key) const override {
+  std::optional<uint64_t> RuntimeInteger(std::string_view key) const override {
     if (key == "canary") return 100;
     return std::nullopt;
   }

@@ -31,8 +31,9 @@ class Facts {
   virtual std::optional<std::string_view> FilterState(std::string_view key) const {
     return std::nullopt;
   }
-  // A runtime override of a fraction's numerator (of 100); nullopt leaves the rule's own in force.
-  virtual std::optional<uint64_t> RuntimePercent(std::string_view key) const {
+  // A runtime override: of a fraction's numerator (of 100), of a weighted cluster's weight; nullopt
+  // leaves the configured one in force.
+  virtual std::optional<uint64_t> RuntimeInteger(std::string_view key) const {
     return std::nullopt;
   }
 };

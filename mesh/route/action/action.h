@@ -174,8 +174,9 @@ struct Forward {
   std::string cluster_header;             // the
   std::vector<WeightedCluster> weighted;  // three
   uint64_t total_weight = 0;
-  std::string weight_header;    // weighted_clusters.header_name: the random value
-  bool weight_by_hash = false;  // weighted_clusters.use_hash_policy
+  std::string weight_header;          // weighted_clusters.header_name: the random value
+  std::string weight_runtime_prefix;  // weighted_clusters.runtime_key_prefix
+  bool weight_by_hash = false;        // weighted_clusters.use_hash_policy
   int cluster_not_found_status = 503;
   PathRewrite path_rewrite;
   HostRewrite host_rewrite;

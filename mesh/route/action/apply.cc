@@ -127,7 +127,7 @@ Levels LevelsOf(const RouteConfig& config, const Match& match, const ClusterChoi
 }  // namespace
 
 ClusterChoice PickCluster(const Forward& action, const http::Headers& headers, uint64_t random,
-                          std::optional<uint64_t> hash) {
+                          std::optional<uint64_t> hash, const Facts* facts) {
   ClusterChoice choice;
   if (action.weighted.empty()) {
     choice.cluster = action.cluster_header.empty()
@@ -146,10 +146,23 @@ ClusterChoice PickCluster(const Forward& action, const http::Headers& headers, u
   } else if (action.weight_by_hash && hash) {
     value = *hash;
   }
-  value %= action.total_weight;
+  const bool runtime = facts != nullptr && !action.weight_runtime_prefix.empty();
+  const auto weight_of = [&](const WeightedCluster& cluster) -> uint64_t {
+    if (!runtime) return cluster.weight;
+    return facts->RuntimeInteger(absl::StrCat(action.weight_runtime_prefix, ".", cluster.name))
+        .value_or(cluster.weight);
+  };
+  uint64_t total = action.total_weight;
+  if (runtime) {
+    total = 0;
+    for (const WeightedCluster& cluster : action.weighted) total += weight_of(cluster);
+  }
+  if (total == 0) return choice;
+  value %= total;
   for (const WeightedCluster& cluster : action.weighted) {
-    if (value >= cluster.weight) {
-      value -= cluster.weight;
+    const uint64_t weight = weight_of(cluster);
+    if (value >= weight) {
+      value -= weight;
       continue;
     }
     choice.weighted = &cluster;
@@ -279,7 +292,7 @@ void ApplyResponse(const RouteConfig& config, const Match& match, const ClusterC
 
 bool InFraction(const FractionMatch& fraction, uint64_t random, const Facts* facts) {
   if (facts != nullptr && !fraction.runtime_key.empty()) {
-    if (const auto percent = facts->RuntimePercent(fraction.runtime_key)) {
+    if (const auto percent = facts->RuntimeInteger(fraction.runtime_key)) {
       return random % 100 < *percent;
     }
   }

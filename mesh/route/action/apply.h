@@ -19,9 +19,10 @@ struct ClusterChoice {
   const WeightedCluster* weighted = nullptr;  // the entry chosen, where there are several
 };
 // `random` is request.random; a weight_header with one unsigned number is taken before it, and
-// `hash` (of HashOf) where the route weighs by hash.
+// `hash` (of HashOf) where the route weighs by hash. `facts` (may be null) may override weights.
 ClusterChoice PickCluster(const Forward& action, const http::Headers& headers, uint64_t random,
-                          std::optional<uint64_t> hash = std::nullopt);
+                          std::optional<uint64_t> hash = std::nullopt,
+                          const Facts* facts = nullptr);
 
 // The path after the route's rewrite, with the query kept; nullopt where nothing is rewritten.
 std::optional<std::string> RewritePath(const Route& route, std::string_view path,
