@@ -74,13 +74,17 @@ ResourceList::ResourceList(std::vector<EncodedResourcePtr> resources)
                                  return a->name() == b->name();
                                }),
                    resources_.end());
+  for (const EncodedResourcePtr& resource : resources_) size_bytes_ += resource->element().size();
+  version_ = VersionOf(resources_);
+}
+
+std::string ResourceList::VersionOf(absl::Span<const EncodedResourcePtr> resources) {
   std::string text;
-  for (const EncodedResourcePtr& resource : resources_) {
+  for (const EncodedResourcePtr& resource : resources) {
     text.append(resource->name()).push_back('\0');
     text.append(resource->version()).push_back('\0');
-    size_bytes_ += resource->element().size();
   }
-  version_ = ContentHash(text);
+  return ContentHash(text);
 }
 
 ResourceListPtr ResourceList::Make(std::vector<EncodedResourcePtr> resources) {
@@ -92,13 +96,26 @@ const ResourceListPtr& ResourceList::Empty() {
   return *empty;
 }
 
-const EncodedResource* ResourceList::Find(std::string_view name) const {
+EncodedResourcePtr ResourceList::Find(std::string_view name) const {
   auto it = std::lower_bound(resources_.begin(), resources_.end(), name,
                              [](const EncodedResourcePtr& resource, std::string_view wanted) {
                                return std::string_view(resource->name()) < wanted;
                              });
   if (it == resources_.end() || (*it)->name() != name) return nullptr;
-  return it->get();
+  return *it;
+}
+
+const grpc::Slice& ResourceList::joined() const {
+  std::call_once(join_once_, [this] {
+    grpc_slice slice = grpc_slice_malloc(size_bytes_);
+    uint8_t* to = GRPC_SLICE_START_PTR(slice);
+    for (const EncodedResourcePtr& resource : resources_) {
+      std::memcpy(to, resource->element().begin(), resource->element().size());
+      to += resource->element().size();
+    }
+    joined_ = grpc::Slice(slice, grpc::Slice::STEAL_REF);
+  });
+  return joined_;
 }
 
 View::View() { lists_.fill(ResourceList::Empty()); }

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -75,11 +76,16 @@ class ResourceList {
 
   absl::Span<const EncodedResourcePtr> resources() const { return resources_; }
   // Null when there is none of that name. Cost: O(log n).
-  const EncodedResource* Find(std::string_view name) const;
+  std::shared_ptr<const EncodedResource> Find(std::string_view name) const;
   // A hash over names and versions: the same content has the same version in every process.
   const std::string& version() const { return version_; }
+  // The version of a list of these, which are sorted by name.
+  static std::string VersionOf(absl::Span<const EncodedResourcePtr> resources);
   // The sum of the elements' sizes.
   size_t size_bytes() const { return size_bytes_; }
+  // All elements, one after the other: a response that holds the whole list is this one slice and
+  // its head (docs/decisions/0001-ads-writes.md). Joined at the first call, then shared.
+  const grpc::Slice& joined() const;
 
  private:
   explicit ResourceList(std::vector<EncodedResourcePtr> resources);
@@ -87,6 +93,8 @@ class ResourceList {
   std::vector<EncodedResourcePtr> resources_;
   std::string version_;
   size_t size_bytes_ = 0;
+  mutable std::once_flag join_once_;
+  mutable grpc::Slice joined_;
 };
 using ResourceListPtr = std::shared_ptr<const ResourceList>;
 

@@ -96,10 +96,11 @@ struct PeerStatus {
   // (View::generation; 0: none yet).
   uint64_t generation = 0;
   uint64_t acknowledged_generation = 0;
+  // All that the proxy subscribes to is acknowledged, and that includes clusters and listeners (or
+  // listeners by name, as gRPC's servers ask).
+  bool in_sync = false;
 
   const TypeStatus& of(Type type) const { return types[static_cast<int>(type)]; }
-  // Every subscribed type is kSynced, and clusters or listeners are subscribed.
-  bool in_sync() const;
 };
 
 // What was last sent of one type to one proxy.

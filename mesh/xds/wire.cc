@@ -40,6 +40,21 @@ void AppendField(int field, std::string_view value, std::string* out) {
   out->append(value);
 }
 
+// Everything of a DiscoveryResponse but its resources. Field order is free on the wire.
+std::string ResponseHead(Type type, std::string_view version, std::string_view nonce,
+                         std::string_view identifier) {
+  std::string head;
+  AppendField(kVersionInfo, version, &head);
+  AppendField(kTypeUrl, TypeUrl(type), &head);
+  AppendField(kNonce, nonce, &head);
+  if (!identifier.empty()) {
+    std::string control_plane;
+    AppendField(kControlPlaneIdentifier, identifier, &control_plane);
+    AppendField(kControlPlane, control_plane, &head);
+  }
+  return head;
+}
+
 // Reads a varint; false when `bytes` ends within it.
 bool ReadVarint(std::string_view* bytes, uint64_t* value) {
   *value = 0;
@@ -67,20 +82,19 @@ std::string ResourceElementHead(std::string_view type_url, size_t message_size) 
 grpc::ByteBuffer EncodeDiscoveryResponse(Type type, std::string_view version,
                                          std::string_view nonce, std::string_view identifier,
                                          absl::Span<const EncodedResourcePtr> resources) {
-  std::string head;
-  AppendField(kVersionInfo, version, &head);
-  AppendField(kTypeUrl, TypeUrl(type), &head);
-  AppendField(kNonce, nonce, &head);
-  if (!identifier.empty()) {
-    std::string control_plane;
-    AppendField(kControlPlaneIdentifier, identifier, &control_plane);
-    AppendField(kControlPlane, control_plane, &head);
-  }
   std::vector<grpc::Slice> slices;
   slices.reserve(resources.size() + 1);
-  slices.emplace_back(head);
+  slices.emplace_back(ResponseHead(type, version, nonce, identifier));
   for (const EncodedResourcePtr& resource : resources) slices.push_back(resource->element());
   return grpc::ByteBuffer(slices.data(), slices.size());
+}
+
+grpc::ByteBuffer EncodeDiscoveryResponse(Type type, std::string_view version,
+                                         std::string_view nonce, std::string_view identifier,
+                                         const ResourceList& list) {
+  const grpc::Slice slices[] = {grpc::Slice(ResponseHead(type, version, nonce, identifier)),
+                                list.joined()};
+  return grpc::ByteBuffer(slices, list.size_bytes() == 0 ? 1 : 2);
 }
 
 std::string_view FirstField(std::string_view message) {

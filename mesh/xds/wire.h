@@ -22,6 +22,11 @@ grpc::ByteBuffer EncodeDiscoveryResponse(Type type, std::string_view version,
                                          std::string_view nonce, std::string_view identifier,
                                          absl::Span<const EncodedResourcePtr> resources);
 
+// The same with all of `list`, as one shared slice.
+grpc::ByteBuffer EncodeDiscoveryResponse(Type type, std::string_view version,
+                                         std::string_view nonce, std::string_view identifier,
+                                         const ResourceList& list);
+
 // The value of field 1 (length-delimited) of a message, which is the name of every resource type
 // of ours; "" where there is none or the bytes are damaged. Borrows from `message`.
 std::string_view FirstField(std::string_view message);

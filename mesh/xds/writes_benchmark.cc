@@ -154,7 +154,8 @@ long ResidentMb() {
 }
 
 template <class S, class Make>
-void Run(const char* mode, int port_pipe, int streams, int pushes, Make make) {
+[[noreturn]] void Run(const char* mode, pid_t reader, int port_pipe, int streams, int pushes,
+                      Make make) {
   S service;
   int port = 0;
   grpc::ServerBuilder builder;
@@ -186,6 +187,9 @@ void Run(const char* mode, int port_pipe, int streams, int pushes, Make make) {
               (Seconds(after.ru_stime) - Seconds(before.ru_stime)) / pushes, idle_mb,
               peak_mb.load());
   std::fflush(stdout);
+  kill(reader, SIGKILL);
+  waitpid(reader, nullptr, 0);
+  _exit(0);  // the streams are still open
 }
 
 }  // namespace
@@ -225,7 +229,7 @@ int main(int argc, char** argv) {
     return response;
   };
   if (mode == "typed") {
-    Run<Typed>("typed", port_pipe[1], streams, pushes, [&](int push) {
+    Run<Typed>("typed", reader, port_pipe[1], streams, pushes, [&](int push) {
       DiscoveryResponse response = typed(push);
       for (const EncodedResourcePtr& resource : encoded) {
         auto* any = response.add_resources();
@@ -235,31 +239,21 @@ int main(int argc, char** argv) {
       return response;
     });
   } else if (mode == "parsed") {
-    Run<Typed>("parsed", port_pipe[1], streams, pushes, [&](int push) {
+    Run<Typed>("parsed", reader, port_pipe[1], streams, pushes, [&](int push) {
       DiscoveryResponse response = typed(push);
       for (const auto& message : messages) response.add_resources()->PackFrom(message);
       return response;
     });
   } else if (mode == "whole") {
-    std::string joined;
-    for (const EncodedResourcePtr& resource : encoded) {
-      joined.append(reinterpret_cast<const char*>(resource->element().begin()),
-                    resource->element().size());
-    }
-    const grpc::Slice body(joined);
-    Run<Raw>("whole", port_pipe[1], streams, pushes, [&](int push) {
-      std::vector<grpc::Slice> head;
-      mesh::xds::EncodeDiscoveryResponse(Type::kCluster, "v", "n", "", {}).Dump(&head);
-      head.push_back(body);
-      return grpc::ByteBuffer(head.data(), head.size());
+    const auto list = mesh::xds::ResourceList::Make(encoded);
+    Run<Raw>("whole", reader, port_pipe[1], streams, pushes, [&](int push) {
+      return mesh::xds::EncodeDiscoveryResponse(Type::kCluster, std::to_string(push),
+                                                std::to_string(push), "", *list);
     });
   } else {
-    Run<Raw>("slices", port_pipe[1], streams, pushes, [&](int push) {
+    Run<Raw>("slices", reader, port_pipe[1], streams, pushes, [&](int push) {
       return mesh::xds::EncodeDiscoveryResponse(Type::kCluster, std::to_string(push),
                                                 std::to_string(push), "", encoded);
     });
   }
-  kill(reader, SIGKILL);
-  waitpid(reader, nullptr, 0);
-  _exit(0);
 }
