@@ -22,6 +22,9 @@ struct IssueRequest {
   tls::PublicKey key;       // proven: ProveKey()
   tls::SpiffeId identity;   // of the authenticated caller, never from the request
   absl::Duration lifetime;  // zero or less: the issuer's default
+  // DNS names beside the identity, for the control plane's own servers ("istiod.istio-system.svc").
+  // Never what a certificate request asks for.
+  std::vector<std::string> dns_names = {};
 };
 
 // The roots that a mesh trusts at one time; several while one replaces another. Frozen.

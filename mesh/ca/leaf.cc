@@ -31,6 +31,9 @@ absl::StatusOr<tls::Certificate> SignLeaf(const SigningKey& signer, const LeafPo
   leaf.not_before = now - policy.backdate;
   leaf.not_after = std::min(now + lifetime, end);
   leaf.sans = {{tls::SanType::kUri, request.identity.ToString()}};
+  for (const std::string& name : request.dns_names) {
+    leaf.sans.push_back({tls::SanType::kDns, name});
+  }
   leaf.sans_critical = true;  // the subject is empty (RFC 5280 §4.1.2.6)
   leaf.for_servers = leaf.for_clients = true;
   return tls::SignCertificate(leaf, request.key, signer.certificate, signer.key);
