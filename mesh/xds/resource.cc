@@ -40,8 +40,11 @@ std::optional<Type> TypeFromUrl(std::string_view url) {
 }
 
 EncodedResource::EncodedResource(Type type, std::string name, std::string version,
-                                 std::string_view message)
-    : type_(type), name_(std::move(name)), version_(std::move(version)) {
+                                 std::string_view message, std::shared_ptr<const void> attachment)
+    : type_(type),
+      name_(std::move(name)),
+      version_(std::move(version)),
+      attachment_(std::move(attachment)) {
   std::string head = ResourceElementHead(TypeUrl(type), message.size());
   message_offset_ = head.size();
   grpc_slice slice = grpc_slice_malloc(head.size() + message.size());
@@ -53,9 +56,10 @@ EncodedResource::EncodedResource(Type type, std::string name, std::string versio
 }
 
 EncodedResourcePtr EncodedResource::Make(Type type, std::string name, std::string version,
-                                         std::string_view message) {
-  return EncodedResourcePtr(
-      new EncodedResource(type, std::move(name), std::move(version), message));
+                                         std::string_view message,
+                                         std::shared_ptr<const void> attachment) {
+  return EncodedResourcePtr(new EncodedResource(type, std::move(name), std::move(version), message,
+                                                std::move(attachment)));
 }
 
 std::string_view EncodedResource::message() const {

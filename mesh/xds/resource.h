@@ -43,9 +43,11 @@ bool IsWildcardType(Type type);
 class EncodedResource {
  public:
   // `message` is the resource's own serialisation (not an Any); `version` must differ when
-  // `message` does. Cost: one copy of `message`.
-  static std::shared_ptr<const EncodedResource> Make(Type type, std::string name,
-                                                     std::string version, std::string_view message);
+  // `message` does. `attachment` is the maker's: kept as long as the resource, never sent.
+  // Cost: one copy of `message`.
+  static std::shared_ptr<const EncodedResource> Make(
+      Type type, std::string name, std::string version, std::string_view message,
+      std::shared_ptr<const void> attachment = nullptr);
 
   Type type() const { return type_; }
   const std::string& name() const { return name_; }
@@ -54,13 +56,16 @@ class EncodedResource {
   std::string_view message() const;
   // The resource as an element of DiscoveryResponse.resources, tag and length included.
   const grpc::Slice& element() const { return element_; }
+  const std::shared_ptr<const void>& attachment() const { return attachment_; }
 
  private:
-  EncodedResource(Type type, std::string name, std::string version, std::string_view message);
+  EncodedResource(Type type, std::string name, std::string version, std::string_view message,
+                  std::shared_ptr<const void> attachment);
 
   const Type type_;
   const std::string name_;
   const std::string version_;
+  const std::shared_ptr<const void> attachment_;
   size_t message_offset_ = 0;
   grpc::Slice element_;
 };

@@ -53,8 +53,8 @@ class ViewSource {
   virtual absl::StatusOr<ViewPtr> ViewOf(const Peer& peer) = 0;
 };
 
-// Is told what happens. Called on gRPC's or the server's thread, several at a time; must not block
-// and must not call the server.
+// Is told what happens. Called on gRPC's or the server's thread, several at a time; must not block.
+// May call the server's Status and LastSent, nothing else of it.
 class Observer {
  public:
   virtual ~Observer() = default;
