@@ -18,15 +18,31 @@ CompiledHost::Built CompiledHost::Build(std::shared_ptr<const VirtualHost> sourc
   const VirtualHost& plain = *host->source_;
   const std::string object = absl::StrCat("virtual host ", plain.name);
   host->rules_.reserve(plain.rules.size());
+  std::vector<PathShape> shapes;
+  shapes.reserve(plain.rules.size());
   for (size_t i = 0; i < plain.rules.size(); ++i) {
+    const PathMatch& path = plain.rules[i].path;
+    PathShape shape;
+    if (path.kind == PathMatch::Kind::kRegex || path.kind == PathMatch::Kind::kTemplate) {
+      shape = ShapeOf(PathRegexText(path));
+    }
+    // A bound on the program's size is RE2's to check.
+    const bool indexed =
+        !shape.templates.empty() && options.max_regex_program_size == 0 &&
+        !(path.kind == PathMatch::Kind::kTemplate && options.ignore_path_parameters);
     CompiledRule rule;
-    std::vector<FieldError> errors = CompiledRule::Compile(plain.rules[i], &host->pool_, &rule);
-    if (errors.empty()) host->rules_.push_back(std::move(rule));
+    std::vector<FieldError> errors =
+        CompiledRule::Compile(plain.rules[i], indexed, &host->pool_, &rule);
+    if (errors.empty()) {
+      host->rules_.push_back(std::move(rule));
+      shapes.push_back(std::move(shape));
+    }
     for (FieldError& error : errors) {
       error.field = absl::StrCat("routes[", i, "].", error.field);
       built.errors.push_back(std::move(error));
     }
   }
+  host->index_ = PathIndex::Build(host->rules_, shapes, options);
   if (plain.tree != nullptr) {
     if (!plain.rules.empty()) {
       built.errors.push_back(
@@ -71,7 +87,7 @@ void CompiledHost::CompileOnMatch(const MatchTree::OnMatch& on, const std::strin
   std::vector<CompiledRule>& rules = actions_[&on];
   for (const Rule& plain : on.rules) {
     CompiledRule rule;
-    std::vector<FieldError> found = CompiledRule::Compile(plain, &pool_, &rule);
+    std::vector<FieldError> found = CompiledRule::Compile(plain, false, &pool_, &rule);
     if (found.empty()) rules.push_back(std::move(rule));
     for (FieldError& error : found) {
       error.field = absl::StrCat(field, ".action.", error.field);
@@ -165,6 +181,11 @@ const Rule* CompiledHost::Scan(const Input& input,
   return nullptr;
 }
 
-const Rule* CompiledHost::Find(const Input& input) const { return Scan(input); }
+bool CompiledHost::Find(const Input& input, uint32_t* id) const {
+  if (source_->tree == nullptr) return index_.Find(input, rules_, pool_, id);
+  const Rule* rule = Scan(input);
+  if (rule != nullptr) *id = rule->id;
+  return rule != nullptr;
+}
 
 }  // namespace mesh::route

@@ -8,6 +8,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "mesh/route/conditions.h"
+#include "mesh/route/path_index.h"
 
 namespace mesh::route {
 
@@ -19,8 +20,8 @@ class CompiledHost {
   };
   static Built Build(std::shared_ptr<const VirtualHost> source, const TableOptions& options);
 
-  // The first rule that accepts the request, or null.
-  const Rule* Find(const Input& input) const;
+  // The Rule::id of the first rule that accepts the request; false where none does.
+  bool Find(const Input& input, uint32_t* id) const;
   // The same, one rule after the other: the oracle, and what Explain walks. `seen` is called for
   // each rule up to and with the one taken.
   const Rule* Scan(const Input& input,
@@ -29,6 +30,9 @@ class CompiledHost {
   const VirtualHost& source() const { return *source_; }
   const std::shared_ptr<const VirtualHost>& source_pointer() const { return source_; }
   const RegexPool& pool() const { return pool_; }
+  size_t index_bytes() const {
+    return index_.memory_bytes() + rules_.capacity() * sizeof(CompiledRule);
+  }
 
  private:
   CompiledHost(std::shared_ptr<const VirtualHost> source, const TableOptions& options);
@@ -47,6 +51,7 @@ class CompiledHost {
   const std::shared_ptr<const VirtualHost> source_;
   RegexPool pool_;
   std::vector<CompiledRule> rules_;  // in order; without those left out for errors
+  PathIndex index_;                  // of rules_
   absl::flat_hash_map<const MatchTree::OnMatch*, std::vector<CompiledRule>> actions_;
 };
 

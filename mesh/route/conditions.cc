@@ -32,12 +32,6 @@ bool IsGrpc(const Request& request) {
          (type.size() == kGrpc.size() || type[kGrpc.size()] == '+');
 }
 
-bool IsConnect(const Request& request) {
-  if (request.method == "CONNECT") return true;
-  const std::optional<std::string_view> upgrade = request.headers.First("upgrade");
-  return upgrade && http::EqualsIgnoreCase(*upgrade, "connect-udp");
-}
-
 const Value* Walk(const Value* value, const std::vector<std::string>& path) {
   for (const std::string& key : path) {
     if (value == nullptr) return nullptr;
@@ -215,6 +209,18 @@ std::string WhyStringFails(const StringMatch& match, std::string_view value) {
 }
 
 }  // namespace
+
+bool IsConnect(const Request& request) {
+  if (request.method == "CONNECT") return true;
+  const std::optional<std::string_view> upgrade = request.headers.First("upgrade");
+  return upgrade && http::EqualsIgnoreCase(*upgrade, "connect-udp");
+}
+
+std::string PathRegexText(const PathMatch& match) {
+  if (match.kind == PathMatch::Kind::kRegex) return match.text;
+  const absl::StatusOr<std::string> text = TemplateRegex(match.text);
+  return text.ok() ? *text : "";
+}
 
 absl::StatusOr<const re2::RE2*> RegexPool::Add(const std::string& pattern) {
   std::unique_ptr<re2::RE2>& slot = regexes_[pattern];
@@ -394,14 +400,16 @@ std::string WhyConditionFails(const Condition& condition, const Request& request
                       ": does not match");
 }
 
-std::vector<FieldError> CompiledRule::Compile(const Rule& rule, RegexPool* pool,
-                                              CompiledRule* out) {
+std::vector<FieldError> CompiledRule::Compile(const Rule& rule, bool path_is_indexed,
+                                              RegexPool* pool, CompiledRule* out) {
   std::vector<FieldError> errors;
   const auto fail = [&](std::string field, std::string_view message) {
     errors.push_back({rule.position, "", std::move(field), std::string(message)});
   };
   out->rule_ = &rule;
-  if (rule.path.kind == PathMatch::Kind::kRegex) {
+  if (path_is_indexed) {
+    out->path_regex_ = nullptr;
+  } else if (rule.path.kind == PathMatch::Kind::kRegex) {
     absl::StatusOr<const re2::RE2*> regex = pool->Add(rule.path.text);
     if (regex.ok()) {
       out->path_regex_ = *regex;
@@ -447,9 +455,13 @@ bool CompiledRule::MatchesPath(const Input& input) const {
                                 : path.substr(0, text.size()) == text) &&
              (path.size() == text.size() || path[text.size()] == '/');
     case PathMatch::Kind::kRegex:
-      return re2::RE2::FullMatch(Piece(path), *path_regex_);
-    case PathMatch::Kind::kTemplate:
-      return re2::RE2::FullMatch(Piece(input.whole_path), *path_regex_);
+    case PathMatch::Kind::kTemplate: {
+      const std::string_view seen = match.kind == PathMatch::Kind::kRegex ? path : input.whole_path;
+      if (path_regex_ != nullptr) return re2::RE2::FullMatch(Piece(seen), *path_regex_);
+      // The index has it without RE2; only explanations and tests come by here.
+      const re2::RE2 regex(PathRegexText(match), re2::RE2::Quiet);
+      return re2::RE2::FullMatch(Piece(seen), regex);
+    }
     case PathMatch::Kind::kConnect:
       break;
   }

@@ -67,7 +67,9 @@ bool MatchHeader(const HeaderMatch& match, const RegexPool& pool, const Request&
 class CompiledRule {
  public:
   // Errors name the field below the rule: "match.headers[1].string_match: ...".
-  static std::vector<FieldError> Compile(const Rule& rule, RegexPool* pool, CompiledRule* out);
+  // With `path_is_indexed` the path's regex is known to be good and not compiled.
+  static std::vector<FieldError> Compile(const Rule& rule, bool path_is_indexed, RegexPool* pool,
+                                         CompiledRule* out);
 
   bool MatchesPath(const Input& input) const;
   bool MatchesConditions(const Input& input, const RegexPool& pool) const;
@@ -78,11 +80,18 @@ class CompiledRule {
   std::string WhyNot(const Input& input, const RegexPool& pool) const;
 
   const Rule& rule() const { return *rule_; }
+  // Compiled only where the index cannot do without (kRegex, kTemplate); else null.
+  const re2::RE2* path_regex() const { return path_regex_; }
 
  private:
   const Rule* rule_ = nullptr;
   const re2::RE2* path_regex_ = nullptr;  // kRegex, kTemplate
 };
+
+// CONNECT, or an upgrade to connect-udp.
+bool IsConnect(const Request& request);
+// A kRegex path as written, a kTemplate one as it is translated; "" where that is not possible.
+std::string PathRegexText(const PathMatch& match);
 
 bool MatchCondition(const Condition& condition, const RegexPool& pool, const Request& request);
 // `header x-user: "bob" is not "jason"`.

@@ -25,7 +25,8 @@ namespace {
 
 bool SameCompilation(const TableOptions& a, const TableOptions& b) {
   return a.max_regex_program_size == b.max_regex_program_size &&
-         a.regex_memory_bytes == b.regex_memory_bytes && a.isolate_errors == b.isolate_errors;
+         a.regex_memory_bytes == b.regex_memory_bytes && a.isolate_errors == b.isolate_errors &&
+         a.ignore_path_parameters == b.ignore_path_parameters;
 }
 
 bool HasScheme(const Request& request) {
@@ -118,10 +119,7 @@ Match Table::Find(const Request& request) const {
     return match;
   }
   const Input input(request, state_->options.ignore_path_parameters);
-  if (const Rule* rule = host->Find(input)) {
-    match.outcome = Match::Outcome::kRule;
-    match.rule = rule->id;
-  }
+  if (host->Find(input, &match.rule)) match.outcome = Match::Outcome::kRule;
   return match;
 }
 

@@ -1,0 +1,47 @@
+// Random tables and requests that have something to do with each other: for tests, fuzzing and
+// comparison with other engines.
+#ifndef MESH_ROUTE_RANDOM_TABLE_H_
+#define MESH_ROUTE_RANDOM_TABLE_H_
+
+#include <memory>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "mesh/http/headers.h"
+#include "mesh/route/request.h"
+#include "mesh/route/rule.h"
+
+namespace mesh::route {
+
+struct RandomOptions {
+  int max_hosts = 4;
+  int max_rules = 24;  // of a virtual host
+  bool regexes = true;
+  bool conditions = true;
+};
+
+using Random = std::mt19937_64;
+
+// Paths, names and values come from a small stock, so that rules hide, overlap and miss each other.
+// Every table is valid. The same generator state makes the same table everywhere.
+std::vector<std::shared_ptr<const VirtualHost>> RandomTable(Random* random,
+                                                            const RandomOptions& options = {});
+
+// A request with what its views stand on.
+struct RandomRequest {
+  std::string method, authority, path;
+  http::HeaderList headers;
+  uint64_t random = 0;
+
+  // Valid as long as this object stays where it is.
+  Request request() const;
+  // "GET host/path [k: v]", for messages.
+  std::string ToString() const;
+};
+RandomRequest MakeRandomRequest(Random* random);
+
+}  // namespace mesh::route
+
+#endif  // MESH_ROUTE_RANDOM_TABLE_H_
