@@ -7,7 +7,6 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "mesh/base/strings.h"
 #include "mesh/route/regex/runes.h"
 
 namespace mesh::route::regex {
@@ -42,7 +41,7 @@ class Parser {
   bool Fail(std::string_view what) {
     if (error_.ok()) {
       error_ =
-          absl::UnimplementedError(absl::StrCat("at byte ", at_, ": not understood: ", Absl(what)));
+          absl::UnimplementedError(absl::StrCat("at byte ", at_, ": not understood: ", std::string(what)));
     }
     return false;
   }
