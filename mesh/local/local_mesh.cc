@@ -185,9 +185,6 @@ absl::Status LocalMesh::WriteObjects() {
   if (status.ok() && own_peer_authentication_) {
     status = WriteAtomically(directory + "/mesh/plaintext.json", PlaintextObjects());
   }
-  if (status.ok() && !plan_.skipped.empty()) {
-    status = WriteAtomically(directory + "/mesh/not-run.json", SkippedObjects(plan_.skipped));
-  }
   MutexLock lock(&mutex_);
   for (const auto& pod : pods_) {
     if (status.ok()) status = WriteAtomically(ObjectFile(*pod), ObjectText(*pod));
@@ -243,6 +240,7 @@ absl::Status LocalMesh::StartAll() {
       {options_.programs.meshd,
        absl::StrCat("--config=", absl::StrJoin(options_.files, ","), ",", options_.run_directory,
                     "/mesh"),
+       "--expand_deployments=false",  // the pods that run are written as Pods
        absl::StrCat("--mesh=", options_.run_directory, "/mesh.yaml"),
        absl::StrCat("--xds_address=", control_address_, ":", xds_port_),
        absl::StrCat("--monitoring_address=", control_address_, ":", monitoring_port_)},

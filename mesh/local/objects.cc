@@ -102,22 +102,6 @@ std::string PodObjects(const PodPlan& pod, const PodAddresses& addresses,
                sidecar});
 }
 
-std::string SkippedObjects(const std::vector<SkippedPod>& pods) {
-  Json items = Json::array();
-  for (const SkippedPod& pod : pods) {
-    items.push_back(
-        {{"apiVersion", "v1"},
-         {"kind", "Pod"},
-         {"metadata",
-          {{"name", pod.name}, {"namespace", pod.ns}, {"labels", LabelsJson(pod.labels)}}},
-         {"spec", {{"nodeName", "local"}}},
-         {"status",
-          {{"phase", "Pending"},
-           {"conditions", Json::array({{{"type", "Ready"}, {"status", "False"}}})}}}});
-  }
-  return List(items);
-}
-
 std::string GatewayObjects(const std::string& own_address, int port, bool ready) {
   const Json service = {
       {"apiVersion", "v1"},

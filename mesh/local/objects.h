@@ -29,8 +29,6 @@ inline constexpr char kGatewayServiceAccount[] = "istio-ingressgateway-service-a
 // ports, egress on its outbound address for each of `outbound_ports`, nothing captured.
 std::string PodObjects(const PodPlan& pod, const PodAddresses& addresses,
                        const std::vector<int>& outbound_ports, bool ready);
-// Pods that are not run: without address, never ready.
-std::string SkippedObjects(const std::vector<SkippedPod>& pods);
 // Service and pod of the ingress gateway: the service's port 80 is `port` of the gateway.
 std::string GatewayObjects(const std::string& own_address, int port, bool ready);
 // PeerAuthentication DISABLE for the whole mesh.

@@ -133,14 +133,10 @@ absl::StatusOr<Plan> MakePlan(const config::Snapshot& snapshot) {
                                             resource->ns(), " leads to it"));
       }
     }
+    if (container == nullptr || ports.empty()) continue;
     for (int i = 0; i < replicas; ++i) {
-      const std::string name = absl::StrCat(resource->name(), "-", i);
-      if (container == nullptr || ports.empty()) {
-        plan.skipped.push_back({name, resource->ns(), labels});
-        continue;
-      }
       PodPlan pod;
-      pod.name = name;
+      pod.name = absl::StrCat(resource->name(), "-", i);
       pod.ns = resource->ns();
       pod.deployment = resource->name();
       pod.container = container->name();
@@ -148,7 +144,7 @@ absl::StatusOr<Plan> MakePlan(const config::Snapshot& snapshot) {
       if (pod.service_account.empty()) pod.service_account = pod_template.spec().service_account();
       if (pod.service_account.empty()) pod.service_account = "default";
       pod.labels = labels;
-      pod.labels[kPodLabel] = name;
+      pod.labels[kPodLabel] = pod.name;
       pod.app = *role;
       pod.ports = ports;
       pod.index = static_cast<int>(plan.pods.size()) + 1;

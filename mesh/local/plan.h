@@ -49,16 +49,8 @@ struct PodPlan {
 // Tells each pod from its siblings, for the Sidecar resource that is its alone.
 inline constexpr char kPodLabel[] = "mesh.local/pod";
 
-// A pod that is not run. It must be said to be not ready, or the mesh would send it requests.
-struct SkippedPod {
-  std::string name;
-  std::string ns;
-  std::map<std::string, std::string> labels;
-};
-
 struct Plan {
   std::vector<PodPlan> pods;  // by namespace and name
-  std::vector<SkippedPod> skipped;
   // Every port of a Service that carries HTTP, ascending: where a sidecar listens for its
   // application's calls.
   std::vector<int> outbound_ports;

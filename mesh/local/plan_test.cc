@@ -74,7 +74,6 @@ void ExpectBookinfo(const config::SnapshotPtr& snapshot) {
                                 "default/reviews-v2-0 reviews v2 bookinfo-reviews 9080",
                                 "default/reviews-v3-0 reviews v3 bookinfo-reviews 9080"));
   EXPECT_THAT(plan->outbound_ports, ElementsAre(9080));
-  EXPECT_TRUE(plan->skipped.empty());
   EXPECT_TRUE(plan->remarks.empty());
 }
 
@@ -153,14 +152,6 @@ TEST(PlanTest, WhatIsNotRunIsSaidAloud) {
           "namespace default leads to it",
           "Deployment default/shop (test.yaml:12:1): container helper is not run: image busybox is "
           "none of Bookinfo's"));
-  ASSERT_EQ(plan->skipped.size(), 2u);
-  EXPECT_EQ(plan->skipped[0].name, "db-0");
-
-  // A skipped pod is a pod that is not ready.
-  const auto snapshot = Read(SkippedObjects(plan->skipped));
-  const auto pod = snapshot->Find(config::Kind::kPod, "default", "db-0");
-  ASSERT_NE(pod, nullptr);
-  EXPECT_EQ(pod->As<kubernetes::v1::Pod>().status().conditions(0).status(), "False");
 }
 
 TEST(PlanTest, NothingToRun) {
