@@ -9,7 +9,7 @@
 namespace mesh::registry {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Protocol>, 12> kNames = {{
+constexpr std::array<std::pair<std::string_view, Protocol>, 13> kNames = {{
     {"TCP", Protocol::kTcp},
     {"UDP", Protocol::kUdp},
     {"HTTP", Protocol::kHttp},
@@ -22,6 +22,7 @@ constexpr std::array<std::pair<std::string_view, Protocol>, 12> kNames = {{
     {"Redis", Protocol::kRedis},
     {"MySQL", Protocol::kMySql},
     {"Thrift", Protocol::kThrift},
+    {"HTTP_PROXY", Protocol::kHttpProxy},
 }};
 
 }  // namespace
@@ -54,7 +55,9 @@ Protocol KubernetesProtocol(int port, std::string_view name, std::string_view tr
   return protocol;
 }
 
-bool IsHttp(Protocol protocol) { return protocol == Protocol::kHttp || IsHttp2(protocol); }
+bool IsHttp(Protocol protocol) {
+  return protocol == Protocol::kHttp || protocol == Protocol::kHttpProxy || IsHttp2(protocol);
+}
 
 bool IsHttp2(Protocol protocol) {
   return protocol == Protocol::kHttp2 || protocol == Protocol::kGrpc ||

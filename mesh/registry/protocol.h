@@ -20,6 +20,7 @@ enum class Protocol {
   kRedis,
   kMySql,
   kThrift,
+  kHttpProxy,  // of a Sidecar's egress port: any host, as a forward proxy
 };
 
 // "HTTP", "GRPC-Web", "UnsupportedProtocol" …: Istio's names.

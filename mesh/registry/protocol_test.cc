@@ -37,7 +37,7 @@ TEST(Protocol, OfAKubernetesPort) {
 }
 
 TEST(Protocol, NamesRoundTrip) {
-  for (int i = static_cast<int>(Protocol::kTcp); i <= static_cast<int>(Protocol::kThrift); ++i) {
+  for (int i = static_cast<int>(Protocol::kTcp); i <= static_cast<int>(Protocol::kHttpProxy); ++i) {
     const Protocol protocol = static_cast<Protocol>(i);
     EXPECT_EQ(ParseProtocol(ProtocolName(protocol)), protocol);
   }

@@ -19,6 +19,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -57,8 +58,8 @@ struct Service {
   std::string hostname;  // reviews.default.svc.cluster.local
   std::string name;      // reviews; for a ServiceEntry its first host
   std::string ns;
-  // One address or prefix; empty where it has none of its own. 0.0.0.0 in Istio's words.
-  std::string address;
+  // Its own addresses or prefixes; a Service has at most one, most ServiceEntries none.
+  std::vector<std::string> addresses;
   std::vector<Port> ports;
   Labels selector;  // labels of the pods; for a ServiceEntry of its workloadSelector
   Resolution resolution = Resolution::kClientSide;
@@ -100,8 +101,9 @@ struct Workload {
   std::string service_account;  // name, not SPIFFE id
   std::string locality;
   std::string network;
+  uint32_t weight = 0;  // 0: not said
   bool ready = true;
-  bool pod = true;
+  bool pod = true;  // false: a WorkloadEntry
   bool host_network = false;
   std::map<std::string, uint32_t> named_ports;  // container ports with a name
   std::vector<uint32_t> ports;                  // container ports, ascending
@@ -123,6 +125,8 @@ struct RegistryOptions {
   std::string trust_domain = "cluster.local";
   // Pods of Deployments get addresses in here, by a hash of namespace and name.
   std::string pod_range = "10.244.0.0/16";
+  // False where every pod there is comes as a Pod object: a Deployment then stands for nothing.
+  bool expand_deployments = true;
 };
 
 class Registry {
@@ -130,14 +134,15 @@ class Registry {
   static std::shared_ptr<const Registry> Build(const config::Snapshot& snapshot,
                                                const RegistryOptions& options = {});
 
-  // In Istio's order: by creation time, then name.namespace, ServiceEntries' after Kubernetes'.
+  // By creation time, then name.namespace, as Istio orders them.
   const std::vector<ServicePtr>& services() const { return services_; }
   // All services of a hostname (one a namespace for ServiceEntries); empty where there is none.
   const std::vector<ServicePtr>& FindServices(std::string_view hostname) const;
   // The one that a proxy in namespace `ns` sees: its own namespace's, else the first.
   ServicePtr FindService(std::string_view hostname, std::string_view ns) const;
 
-  // Ready endpoints of one port, sorted by address and port.
+  // Ready endpoints of one port, sorted by address and port. Goes by hostname and namespace, so
+  // that a copy of a service that holds fewer ports finds its own.
   std::vector<const Endpoint*> EndpointsOf(const Service& service, const Port& port) const;
 
   // Pods and WorkloadEntries by namespace and name.
@@ -145,8 +150,9 @@ class Registry {
   WorkloadPtr FindWorkload(std::string_view ns, std::string_view name) const;
   WorkloadPtr FindWorkloadByIp(std::string_view ip) const;
 
-  // What a proxy serves: by its address; where no workload has it, by selectors over `labels` in
-  // `ns`. In the order of services(), ports as declared.
+  // What a proxy serves, ready or not: services whose selector selects the labels of the workload
+  // with that address (or, where no workload has it, `labels` in `ns`), and those that name the
+  // address itself. In the order of services(), ports as declared.
   std::vector<Instance> InstancesOf(std::string_view ip, std::string_view ns,
                                     const Labels& labels) const;
 
@@ -162,7 +168,7 @@ class Registry {
   std::vector<WorkloadPtr> workloads_;
   std::map<std::string, WorkloadPtr, std::less<>> by_ip_;
   std::map<std::string, WorkloadPtr, std::less<>> by_name_;  // namespace/name
-  std::map<const Service*, std::vector<Endpoint>> endpoints_;
+  std::map<std::pair<std::string, std::string>, std::vector<Endpoint>> endpoints_;  // hostname, ns
 };
 
 }  // namespace mesh::registry

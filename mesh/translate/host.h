@@ -1,0 +1,54 @@
+// Host names as Istio's configuration writes them: full names, short names, `*.example.com`, `*`.
+// Private to this folder.
+#ifndef MESH_TRANSLATE_HOST_H_
+#define MESH_TRANSLATE_HOST_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mesh::translate {
+
+// Whether some host is meant by both.
+bool HostsMatch(std::string_view a, std::string_view b);
+
+// Whether every host that `a` means is meant by `b`.
+bool HostWithin(std::string_view a, std::string_view b);
+
+// What both lists mean: the narrower of each pair that overlaps, without duplicates, in order of
+// `a`.
+std::vector<std::string> CommonHosts(const std::vector<std::string>& a,
+                                     const std::vector<std::string>& b);
+
+// The narrowest of `patterns` that `host` is within: itself first, then the longest wildcard.
+template <class Patterns>
+std::optional<std::string> NarrowestPattern(std::string_view host, const Patterns& patterns) {
+  std::optional<std::string> best;
+  for (const auto& entry : patterns) {
+    const std::string& pattern = entry.first;
+    if (pattern == host) return pattern;
+    if (pattern.empty() || pattern[0] != '*' || !HostWithin(host, pattern)) continue;
+    if (!best.has_value() || pattern.size() > best->size()) best = pattern;
+  }
+  return best;
+}
+
+// "reviews" is reviews.NS.svc.DOMAIN; whatever has a dot, and "*", stays.
+std::string FullHost(std::string_view host, std::string_view ns, std::string_view domain);
+
+// A VirtualService's gateway as "namespace/name": "gw" is of its own namespace, so is "./gw", and
+// "gw.other.svc.cluster.local" the old way to write "other/gw". "mesh" stays.
+std::string FullGateway(std::string_view gateway, std::string_view ns);
+
+// Of hosts written "namespace/host" or "host", those for a namespace, without it.
+std::vector<std::string> HostsForNamespace(const std::vector<std::string>& hosts,
+                                           std::string_view ns);
+
+// "host:port"; port 0 leaves it out.
+std::string HostPort(std::string_view host, uint32_t port);
+
+}  // namespace mesh::translate
+
+#endif  // MESH_TRANSLATE_HOST_H_
