@@ -20,6 +20,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,12 +51,17 @@ struct PrivateKey::Rep {
 };
 
 struct Certificate::Rep {
-  bssl::UniquePtr<X509> x509;
   std::string der;
-  PublicKey public_key;
+  PublicKey public_key{nullptr};
   absl::Time not_before, not_after;
   std::vector<SubjectAltName> sans;
   bool sans_critical = false;
+
+  // Parsed at once for bytes that came from elsewhere; when first asked for where this process has
+  // just made the certificate, since an authority that issues many looks at few of them.
+  X509* x509() const;
+  mutable std::once_flag once;
+  mutable bssl::UniquePtr<X509> parsed;
 };
 
 struct TrustRoots::Rep {

@@ -38,9 +38,9 @@ bool HasUsage(const X509* x509, uint32_t usage) {
 }  // namespace
 
 absl::StatusOr<Certificate> boring::MakeCertificate(bssl::UniquePtr<X509> x509) {
-  auto rep = std::make_shared<Certificate::Rep>(
-      Certificate::Rep{std::move(x509), "", PublicKey(nullptr), {}, {}, {}, false});
-  X509* x = rep->x509.get();
+  auto rep = std::make_shared<Certificate::Rep>();
+  rep->parsed = std::move(x509);
+  X509* x = rep->x509();
 
   uint8_t* der = nullptr;
   const int size = i2d_X509(x, &der);
@@ -77,9 +77,20 @@ absl::StatusOr<Certificate> boring::MakeCertificate(bssl::UniquePtr<X509> x509) 
     rep->sans = *std::move(sans);
     rep->sans_critical = X509_EXTENSION_get_critical(extension) != 0;
   }
-  X509_get_extension_flags(x);  // decoded here, once, rather than at the first look from any thread
+  X509_get_extension_flags(x);  // decoded here, once, rather than by any thread
   ERR_clear_error();
   return Certificate(std::shared_ptr<const Certificate::Rep>(std::move(rep)));
+}
+
+X509* Certificate::Rep::x509() const {
+  std::call_once(once, [this] {
+    if (parsed != nullptr) return;
+    bssl::UniquePtr<CRYPTO_BUFFER> buffer(
+        CRYPTO_BUFFER_new(boring::Data(der), der.size(), nullptr));
+    parsed.reset(X509_parse_from_buffer(buffer.get()));
+    X509_get_extension_flags(parsed.get());  // decoded here, once, rather than by any thread
+  });
+  return parsed.get();
 }
 
 absl::StatusOr<Certificate> Certificate::FromDer(std::string_view der) {
@@ -118,12 +129,10 @@ absl::StatusOr<std::vector<Certificate>> Certificate::ListFromPem(std::string_vi
   return list;
 }
 
-std::string Certificate::subject() const {
-  return NameText(X509_get_subject_name(rep_->x509.get()));
-}
-std::string Certificate::issuer() const { return NameText(X509_get_issuer_name(rep_->x509.get())); }
+std::string Certificate::subject() const { return NameText(X509_get_subject_name(rep_->x509())); }
+std::string Certificate::issuer() const { return NameText(X509_get_issuer_name(rep_->x509())); }
 std::string Certificate::serial() const {
-  const ASN1_INTEGER* serial = X509_get0_serialNumber(rep_->x509.get());
+  const ASN1_INTEGER* serial = X509_get0_serialNumber(rep_->x509());
   return absl::BytesToHexString(
       absl::string_view(reinterpret_cast<const char*>(ASN1_STRING_get0_data(serial)),
                         static_cast<size_t>(ASN1_STRING_length(serial))));
@@ -131,16 +140,16 @@ std::string Certificate::serial() const {
 absl::Time Certificate::not_before() const { return rep_->not_before; }
 absl::Time Certificate::not_after() const { return rep_->not_after; }
 bool Certificate::is_ca() const {
-  const uint32_t flags = X509_get_extension_flags(rep_->x509.get());
+  const uint32_t flags = X509_get_extension_flags(rep_->x509());
   return (flags & EXFLAG_CA) != 0 && (flags & EXFLAG_INVALID) == 0;
 }
 bool Certificate::may_sign_certificates() const {
-  return (X509_get_key_usage(rep_->x509.get()) & X509v3_KU_KEY_CERT_SIGN) != 0;
+  return (X509_get_key_usage(rep_->x509()) & X509v3_KU_KEY_CERT_SIGN) != 0;
 }
-bool Certificate::may_serve() const { return HasUsage(rep_->x509.get(), XKU_SSL_SERVER); }
-bool Certificate::may_be_client() const { return HasUsage(rep_->x509.get(), XKU_SSL_CLIENT); }
+bool Certificate::may_serve() const { return HasUsage(rep_->x509(), XKU_SSL_SERVER); }
+bool Certificate::may_be_client() const { return HasUsage(rep_->x509(), XKU_SSL_CLIENT); }
 bool Certificate::self_signed() const {
-  X509* x = rep_->x509.get();
+  X509* x = rep_->x509();
   const bool yes = X509_NAME_cmp(X509_get_subject_name(x), X509_get_issuer_name(x)) == 0 &&
                    X509_verify(x, rep_->public_key.rep().key.get());
   ERR_clear_error();

@@ -92,6 +92,31 @@ TEST(Sign, TheIssuersKeyMustBeTheIssuers) {
   EXPECT_EQ(got.status().message(), "the issuer's key is not the key of the issuer's certificate");
 }
 
+TEST(Sign, ALeafThatWasMadeIsAsItIsRead) {
+  const TestAuthority authority;
+  const Certificate made = authority.Issue("spiffe://a/b").chain[0];
+  const Certificate read = Certificate::FromDer(made.der()).value();
+  EXPECT_EQ(made.serial(), read.serial());
+  EXPECT_EQ(made.issuer(), read.issuer());
+  EXPECT_EQ(made.not_before(), read.not_before());
+  EXPECT_EQ(made.not_after(), read.not_after());
+  EXPECT_EQ(made.sans(), read.sans());
+  EXPECT_EQ(made.sans_critical(), read.sans_critical());
+  EXPECT_EQ(made.public_key(), read.public_key());
+  EXPECT_EQ(made.may_serve(), read.may_serve());
+}
+
+TEST(Sign, TimesThatCannotBeWrittenAreRefused) {
+  const TestAuthority authority;
+  CertificateTemplate content = authority.Leaf({});
+  content.not_after = absl::InfiniteFuture();
+  EXPECT_EQ(SignCertificate(content, PrivateKey::Generate()->public_key(), authority.certificate(),
+                            authority.key())
+                .status()
+                .message(),
+            "a certificate's times are of the years 1950 to 9999");
+}
+
 TEST(Csr, ARequestIsReadWithItsProof) {
   for (KeyType type : {KeyType::kP256, KeyType::kP384, KeyType::kEd25519, KeyType::kRsa2048}) {
     const PrivateKey key = PrivateKey::Generate(type).value();

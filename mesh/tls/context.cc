@@ -64,14 +64,14 @@ absl::Status UseIdentity(SSL_CTX* ctx, const Identity& identity) {
   if (identity.chain.empty() || identity.chain[0].public_key() != identity.key.public_key()) {
     return absl::InvalidArgumentError("the private key is not the certificate's");
   }
-  if (!SSL_CTX_use_certificate(ctx, identity.chain[0].rep().x509.get()) ||
+  if (!SSL_CTX_use_certificate(ctx, identity.chain[0].rep().x509()) ||
       !SSL_CTX_use_PrivateKey(ctx, identity.key.rep().key.get())) {
     return absl::InvalidArgumentError(absl::StrCat("the certificate is of no use: ", LastError()));
   }
   for (const Certificate& certificate : absl::MakeSpan(identity.chain).subspan(1)) {
     // A root is of no use to a peer: it either has it, or must not believe it.
     if (certificate.self_signed()) continue;
-    if (!SSL_CTX_add1_chain_cert(ctx, certificate.rep().x509.get())) {
+    if (!SSL_CTX_add1_chain_cert(ctx, certificate.rep().x509())) {
       return absl::InternalError(LastError());
     }
   }
@@ -170,7 +170,7 @@ absl::StatusOr<std::shared_ptr<const Context>> Build(bool server, const ContextO
   if (server && mode != SSL_VERIFY_NONE) {
     // Tells clients which of their certificates to choose.
     for (const Certificate& root : options.validation.roots.certificates()) {
-      SSL_CTX_add_client_CA(ctx, root.rep().x509.get());
+      SSL_CTX_add_client_CA(ctx, root.rep().x509());
     }
   }
   if (server) {

@@ -107,6 +107,10 @@ absl::StatusOr<Certificate> Sign(const CertificateTemplate& content, const Publi
   if (content.not_after <= content.not_before) {
     return absl::InvalidArgumentError("a certificate ends after it begins");
   }
+  if (content.not_before < absl::FromCivil(absl::CivilYear(1950), absl::UTCTimeZone()) ||
+      content.not_after >= absl::FromCivil(absl::CivilYear(10000), absl::UTCTimeZone())) {
+    return absl::InvalidArgumentError("a certificate's times are of the years 1950 to 9999");
+  }
   const auto signing = boring::SigningFor(issuer_key.public_key());
   if (!signing.ok()) return signing.status();
   const auto sans = boring::EncodeSans(content.sans);
@@ -117,7 +121,7 @@ absl::StatusOr<Certificate> Sign(const CertificateTemplate& content, const Publi
   bssl::ScopedCBB name;
   std::string issuer_name;
   if (issuer != nullptr) {
-    X509* x509 = issuer->rep().x509.get();
+    X509* x509 = issuer->rep().x509();
     const uint8_t* der = nullptr;
     size_t size = 0;
     if (!X509_NAME_get0_der(X509_get_subject_name(x509), &der, &size)) {
@@ -172,7 +176,19 @@ absl::StatusOr<Certificate> Sign(const CertificateTemplate& content, const Publi
       !CBB_add_bytes(&bits, boring::Data(*signature), signature->size())) {
     return absl::InternalError(boring::LastError());
   }
-  return Certificate::FromDer(boring::Take(whole.get()));
+  std::string der = boring::Take(whole.get());
+  // A plain leaf is as it is written above; whatever else was asked for is read back first.
+  const bool plain = !content.is_ca && content.serial.empty() && content.organization.empty() &&
+                     content.common_name.empty() && content.extensions.empty();
+  if (!plain) return Certificate::FromDer(der);
+  auto rep = std::make_shared<Certificate::Rep>();
+  rep->der = std::move(der);
+  rep->public_key = subject_key;
+  rep->not_before = absl::FromUnixSeconds(absl::ToUnixSeconds(content.not_before));
+  rep->not_after = absl::FromUnixSeconds(absl::ToUnixSeconds(content.not_after));
+  rep->sans = content.sans;
+  rep->sans_critical = content.sans_critical && !content.sans.empty();
+  return Certificate(std::shared_ptr<const Certificate::Rep>(std::move(rep)));
 }
 
 }  // namespace

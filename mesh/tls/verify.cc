@@ -69,7 +69,7 @@ TrustRoots::TrustRoots(absl::Span<const Certificate> roots) {
       continue;
     }
     rep->certificates.push_back(root);
-    X509_STORE_add_cert(rep->store.get(), root.rep().x509.get());
+    X509_STORE_add_cert(rep->store.get(), root.rep().x509());
   }
   rep_ = std::move(rep);
 }
@@ -89,12 +89,12 @@ boring::Verdict boring::Verify(absl::Span<const Certificate> chain, const TrustR
   }
   bssl::UniquePtr<STACK_OF(X509)> others(sk_X509_new_null());
   for (const Certificate& certificate : chain.subspan(1)) {
-    X509* x509 = certificate.rep().x509.get();
+    X509* x509 = certificate.rep().x509();
     X509_up_ref(x509);
     if (!sk_X509_push(others.get(), x509)) X509_free(x509);
   }
   bssl::UniquePtr<X509_STORE_CTX> context(X509_STORE_CTX_new());
-  if (!X509_STORE_CTX_init(context.get(), roots.rep().store.get(), leaf.rep().x509.get(),
+  if (!X509_STORE_CTX_init(context.get(), roots.rep().store.get(), leaf.rep().x509(),
                            others.get())) {
     return refuse(SSL_AD_INTERNAL_ERROR, LastError());
   }
@@ -126,7 +126,7 @@ boring::Verdict boring::Verify(absl::Span<const Certificate> chain, const TrustR
     // What the error is about may be the leaf or one above it.
     Certificate at = leaf;
     X509* current = X509_STORE_CTX_get_current_cert(context.get());
-    if (current != nullptr && current != leaf.rep().x509.get()) {
+    if (current != nullptr && current != leaf.rep().x509()) {
       X509_up_ref(current);
       auto made = MakeCertificate(bssl::UniquePtr<X509>(current));
       if (made.ok()) at = *made;
