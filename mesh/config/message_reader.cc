@@ -352,8 +352,10 @@ void MessageReader::ReadMap(const FieldSchema& schema, uint32_t value, const Opt
       }
     }
     if (tree_.IsNull(entry.value)) {
-      // A message without fields, an empty string, a zero.
-      if (value_schema->form == Form::kMessage) SubMessage(*value_schema, added);
+      // An empty string, a zero; but a message is there or is not.
+      if (value_schema->form == Form::kMessage) {
+        Fail(entry.value, "a mapping is wanted, this is null; write {} for an empty one");
+      }
     } else if (good) {
       ReadValue(*value_schema, entry.value, options, added);
     }

@@ -23,13 +23,17 @@ void Positions::Close() {
   open_.pop_back();
 }
 
-Positions::Place Positions::Find(std::string_view path) const {
-  Place found;
+const Positions::Node* Positions::Walk(std::string_view path, bool* whole) const {
+  const Node* found = nullptr;
   uint32_t begin = 0;
   uint32_t end = nodes_.size();
+  *whole = false;
   for (;;) {
     const PathPart part = TakePathPart(&path);
-    if (part.type == PathPart::kEnd) return found;
+    if (part.type == PathPart::kEnd) {
+      *whole = found != nullptr;
+      return found;
+    }
     const Node* match = nullptr;
     for (uint32_t i = begin; i < end; i = nodes_[i].end) {
       const Node& node = nodes_[i];
@@ -43,8 +47,21 @@ Positions::Place Positions::Find(std::string_view path) const {
       }
     }
     if (match == nullptr) return found;
-    found = Place{static_cast<int>(match->line), static_cast<int>(match->column)};
+    found = match;
   }
+}
+
+Positions::Place Positions::Find(std::string_view path) const {
+  bool whole = false;
+  const Node* node = Walk(path, &whole);
+  if (node == nullptr) return Place();
+  return Place{static_cast<int>(node->line), static_cast<int>(node->column)};
+}
+
+bool Positions::Has(std::string_view path) const {
+  bool whole = false;
+  Walk(path, &whole);
+  return whole;
 }
 
 bool operator==(const Positions& a, const Positions& b) {

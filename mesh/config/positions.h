@@ -31,6 +31,8 @@ class Positions {
   // `path` as in "spec.http[0].match[1].headers[\"x.y\"].exact" (see field_path.h). Where the path
   // leaves the tree, the place of the nearest ancestor that is known.
   Place Find(std::string_view path) const;
+  // Whether exactly this field is there.
+  bool Has(std::string_view path) const;
 
   // Whether the same fields stand at the same places.
   friend bool operator==(const Positions& a, const Positions& b);
@@ -43,6 +45,9 @@ class Positions {
     uint32_t column;
     uint32_t end;  // one past the last node of this subtree
   };
+  // The node at the path, or of the nearest ancestor, null for none; whether it is the path's.
+  const Node* Walk(std::string_view path, bool* whole) const;
+
   std::vector<Node> nodes_;  // preorder
   std::vector<uint32_t> open_;
   std::deque<std::string> copied_keys_;

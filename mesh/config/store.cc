@@ -28,7 +28,9 @@ bool SamePlaces(const Resource& a, const Resource& b) {
 Store::Store() : Store(Options()) {}
 
 Store::Store(Options options)
-    : options_(options.validate ? std::move(options) : Options{ValidateResource}),
+    : options_(options.validate ? std::move(options) : Options{[](const Resource& resource) {
+        return ValidateResource(resource);
+      }}),
       current_(Snapshot::Of({}, 0)) {}
 
 // What a unit holds once `unit` has been looked at, given what it held before.
