@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstring>
 
 #include "mesh/http/host.h"
@@ -67,6 +68,12 @@ std::string_view Arena::Concat(std::string_view a, std::string_view b) {
   char* const at = Allocate(a.size() + b.size());
   std::copy(b.begin(), b.end(), std::copy(a.begin(), a.end(), at));
   return std::string_view(at, a.size() + b.size());
+}
+
+std::string_view Arena::Decimal(uint64_t number) {
+  char text[20];
+  char* const end = std::to_chars(text, text + sizeof(text), number).ptr;
+  return Copy(std::string_view(text, end - text));
 }
 
 void Arena::Clear() {

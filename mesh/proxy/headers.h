@@ -20,6 +20,8 @@ class Arena {
   std::string_view Copy(std::string_view text);
   // `a` and `b` as one.
   std::string_view Concat(std::string_view a, std::string_view b);
+  // The number in decimal digits.
+  std::string_view Decimal(uint64_t number);
   // `size` bytes, not initialised.
   char* Allocate(size_t size);
   void Clear();
@@ -98,6 +100,7 @@ class HeaderMap final : public http::MutableHeaders {
   bool Has(HeaderId id) const { return Find(id) != nullptr; }
   size_t Count(HeaderId id) const;
   void Remove(HeaderId id);
+  // `predicate` may change the value of an entry that stays.
   template <class Predicate>
   void RemoveIf(Predicate predicate) {
     size_t kept = 0;

@@ -137,11 +137,15 @@ class Http1Reader {
   std::string_view error_;
 };
 
+// RFC 9110 §9.2.2: doing it twice is doing it once.
+bool IsIdempotent(std::string_view method);
+
 // "Not Found" of 404; "Unknown" where nobody knows better.
 std::string_view ReasonPhrase(int status);
 
-void AppendRequestHead(std::string_view method, std::string_view target, const HeaderMap& headers,
-                       Buffer* out);
+// `authority` becomes the Host field, in front of all others; `headers` has none.
+void AppendRequestHead(std::string_view method, std::string_view target, std::string_view authority,
+                       const HeaderMap& headers, Buffer* out);
 void AppendResponseHead(int status, int minor_version, const HeaderMap& headers, Buffer* out);
 void AppendChunk(std::string_view bytes, Buffer* out);
 // The end of a chunked body.

@@ -30,6 +30,11 @@ char* PutFields(char* at, const HeaderMap& headers) {
 
 }  // namespace
 
+bool IsIdempotent(std::string_view method) {
+  return method == "GET" || method == "HEAD" || method == "PUT" || method == "DELETE" ||
+         method == "OPTIONS" || method == "TRACE";
+}
+
 std::string_view ReasonPhrase(int status) {
   switch (status) {
     case 100:
@@ -159,15 +164,17 @@ std::string_view ReasonPhrase(int status) {
   }
 }
 
-void AppendRequestHead(std::string_view method, std::string_view target, const HeaderMap& headers,
-                       Buffer* out) {
-  constexpr std::string_view kVersion = " HTTP/1.1\r\n";
-  char* at =
-      out->Extend(method.size() + 1 + target.size() + kVersion.size() + FieldBytes(headers) + 2);
+void AppendRequestHead(std::string_view method, std::string_view target, std::string_view authority,
+                       const HeaderMap& headers, Buffer* out) {
+  constexpr std::string_view kVersion = " HTTP/1.1\r\nhost: ";
+  char* at = out->Extend(method.size() + 1 + target.size() + kVersion.size() + authority.size() +
+                         2 + FieldBytes(headers) + 2);
   at = Put(at, method);
   at = Put(at, " ");
   at = Put(at, target);
   at = Put(at, kVersion);
+  at = Put(at, authority);
+  at = Put(at, "\r\n");
   at = PutFields(at, headers);
   Put(at, "\r\n");
 }

@@ -110,18 +110,26 @@ int EpollNetwork::Wait(ReadyEvent* events, int capacity, int timeout_ms) {
   return std::max(n, 0);
 }
 
-int ListenOn(const Address& address, bool shared, int backlog) {
+int BindTo(const Address& address, bool shared) {
   const int fd = socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return -errno;
   SetOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
   if (shared) SetOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
   if (address.family() == AF_INET6) SetOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-  if (bind(fd, address.data(), address.size()) != 0 || listen(fd, backlog) != 0) {
+  if (bind(fd, address.data(), address.size()) != 0) {
     const int error = errno;
     close(fd);
     return -error;
   }
   return fd;
+}
+
+int ListenOn(const Address& address, bool shared, int backlog) {
+  const int fd = BindTo(address, shared);
+  if (fd < 0 || listen(fd, backlog) == 0) return fd;
+  const int error = errno;
+  close(fd);
+  return -error;
 }
 
 }  // namespace mesh::proxy

@@ -76,8 +76,11 @@ class EpollNetwork : public Network {
   const int epoll_;
 };
 
-// A listening TCP socket, or -errno. `shared` allows others of this process to listen on the same
-// address too (SO_REUSEPORT), the kernel spreading connections over them.
+// A TCP socket bound to the address, or -errno. `shared` allows others of this process to listen on
+// the same address too (SO_REUSEPORT), the kernel spreading connections over them. listen(2) is
+// left to do.
+int BindTo(const Address& address, bool shared);
+// The same, listening.
 int ListenOn(const Address& address, bool shared, int backlog);
 
 }  // namespace mesh::proxy

@@ -18,6 +18,8 @@ Socket::~Socket() {
 
 void Socket::Open(int fd) {
   fd_ = fd;
+  readable_ = writable_ = hangup_ = ended_ = false;
+  finish_ = closing_ = lingering_ = was_full_ = false;
   loop_->network().Watch(fd, this);
 }
 

@@ -12,6 +12,9 @@
 
 namespace mesh::proxy {
 
+// What a connection buffers at most, plus one read, even where its configuration would allow more.
+constexpr size_t kMaxBufferedBytes = 128 * 1024;
+
 // A connection's owner derives from it; the socket is part of its owner and calls it back. Any
 // callback may Close(): nothing is called after that.
 class Socket : public EventHandler {
@@ -96,7 +99,7 @@ class Socket : public EventHandler {
   bool lingering_ = false;  // all is written; what still comes is thrown away
   bool was_full_ = false;
   bool drop_when_broken_ = false;
-  size_t limit_ = 256 * 1024;
+  size_t limit_ = kMaxBufferedBytes;
   Buffer out_;
   uint64_t bytes_read_ = 0;
   uint64_t bytes_written_ = 0;

@@ -42,6 +42,8 @@ enum class ResponseFlag : uint32_t {
   kOverloadManager = 1u << 21,                 // OM
 };
 
+constexpr uint32_t Bit(ResponseFlag flag) { return static_cast<uint32_t>(flag); }
+
 // "UF,URX"; "-" where none is set.
 std::string ResponseFlagsText(uint32_t flags);
 

@@ -1,0 +1,105 @@
+// mesh-proxy: one proxy, configured over xDS.
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "absl/flags/parse.h"
+#include "absl/flags/usage.h"
+#include "absl/time/time.h"
+#include "mesh/base/log.h"
+#include "mesh/proxy/proxy.h"
+
+ABSL_FLAG(std::string, node_id, "",
+          "who this is, as the control plane is told: "
+          "sidecar~IP~POD.NAMESPACE~NAMESPACE.svc.cluster.local");
+ABSL_FLAG(std::string, node_cluster, "", "the node's cluster: APP.NAMESPACE");
+ABSL_FLAG(std::string, node_metadata, "{}", "the node's metadata, a JSON object");
+ABSL_FLAG(std::string, node_locality, "", "where the node is: REGION/ZONE/SUBZONE");
+ABSL_FLAG(std::string, xds, "127.0.0.1:15010", "address of the control plane");
+ABSL_FLAG(std::string, admin, "127.0.0.1:15000",
+          "address of the admin interface, port 0 for any free one; empty: none");
+ABSL_FLAG(int, concurrency, 1, "worker threads; 0: one a core");
+ABSL_FLAG(absl::Duration, drain_time, absl::Seconds(5),
+          "how long requests under way may take to finish after SIGTERM");
+ABSL_FLAG(std::string, log_level, "info", "debug, info, warning or error");
+
+int main(int argc, char** argv) {
+  absl::SetProgramUsageMessage(
+      "a proxy configured over xDS\n\n  mesh-proxy --node_id=ID [--xds=HOST:PORT] "
+      "[--admin=HOST:PORT]");
+  const std::vector<char*> rest = absl::ParseCommandLine(argc, argv);
+  if (rest.size() > 1) {
+    std::fprintf(stderr, "mesh-proxy: unknown argument \"%s\"; --help lists the flags\n", rest[1]);
+    return 64;
+  }
+  if (absl::GetFlag(FLAGS_node_id).empty()) {
+    std::fprintf(stderr, "mesh-proxy: --node_id is missing; --help lists the flags\n");
+    return 64;
+  }
+  mesh::LogLevel level = mesh::LogLevel::kInfo;
+  bool known = false;
+  for (mesh::LogLevel l : {mesh::LogLevel::kDebug, mesh::LogLevel::kInfo, mesh::LogLevel::kWarning,
+                           mesh::LogLevel::kError}) {
+    if (mesh::LogLevelName(l) == absl::GetFlag(FLAGS_log_level)) {
+      level = l;
+      known = true;
+    }
+  }
+  if (!known) {
+    std::fprintf(stderr, "mesh-proxy: --log_level must be debug, info, warning or error\n");
+    return 64;
+  }
+  mesh::StderrLog log(level);
+
+  // Signals come to this thread alone; a reader of our standard output may go away.
+  signal(SIGPIPE, SIG_IGN);
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGUSR1);  // POST /quitquitquit
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+
+  mesh::proxy::ProxyOptions options;
+  options.node.id = absl::GetFlag(FLAGS_node_id);
+  options.node.cluster = absl::GetFlag(FLAGS_node_cluster);
+  options.node.metadata_json = absl::GetFlag(FLAGS_node_metadata);
+  const std::string locality = absl::GetFlag(FLAGS_node_locality);
+  const size_t zone = locality.find('/');
+  options.node.region = locality.substr(0, zone);
+  if (zone != std::string::npos) {
+    const size_t sub_zone = locality.find('/', zone + 1);
+    options.node.zone = locality.substr(
+        zone + 1, sub_zone == std::string::npos ? std::string::npos : sub_zone - zone - 1);
+    if (sub_zone != std::string::npos) options.node.sub_zone = locality.substr(sub_zone + 1);
+  }
+  options.xds_address = absl::GetFlag(FLAGS_xds);
+  options.admin_address = absl::GetFlag(FLAGS_admin);
+  options.concurrency = absl::GetFlag(FLAGS_concurrency);
+  if (options.concurrency == 0) {
+    options.concurrency = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  }
+  options.log = &log;
+  options.on_quit = [] { kill(getpid(), SIGUSR1); };
+  auto proxy = mesh::proxy::Proxy::Start(std::move(options));
+  if (!proxy.ok()) {
+    std::fprintf(stderr, "mesh-proxy: %s\n", std::string(proxy.status().message()).c_str());
+    return 1;
+  }
+
+  int signal_number = 0;
+  sigwait(&signals, &signal_number);
+  log.Log(mesh::LogLevel::kInfo, "proxy", "draining");
+  (*proxy)->Drain();
+  const bool drained = (*proxy)->WaitDrained(absl::GetFlag(FLAGS_drain_time));
+  log.Log(mesh::LogLevel::kInfo, "proxy", drained ? "drained" : "the drain time is over");
+  (*proxy)->Stop();
+  return 0;
+}

@@ -1,0 +1,36 @@
+// The messages of envoy.config.core.v3 that listeners, clusters and endpoints share.
+#ifndef MESH_ENVOY_CORE_FIELDS_H_
+#define MESH_ENVOY_CORE_FIELDS_H_
+
+#include <optional>
+#include <string>
+
+#include "absl/time/time.h"
+#include "envoy/config/core/v3/address.pb.h"
+#include "envoy/config/core/v3/base.pb.h"
+#include "envoy/config/core/v3/config_source.pb.h"
+#include "google/protobuf/duration.pb.h"
+#include "mesh/envoy/address.h"
+#include "mesh/envoy/known_fields.h"
+
+namespace mesh::envoy {
+
+absl::Duration ToDuration(const google::protobuf::Duration& d);
+
+// A TCP address with a port value. `dns_name` allows a name for a host.
+HostPort LoadAddress(const ::envoy::config::core::v3::Address& address, const std::string& path,
+                     bool dns_name, FieldErrors* errors);
+HostPort LoadSocketAddress(const ::envoy::config::core::v3::SocketAddress& address,
+                           const std::string& path, bool dns_name, FieldErrors* errors);
+
+// ADS is the only source; returns its initial_fetch_timeout (zero: wait for ever).
+absl::Duration LoadAdsSource(const ::envoy::config::core::v3::ConfigSource& source,
+                             const std::string& path, FieldErrors* errors);
+
+// Only the raw buffer is done.
+void CheckTransportSocket(const ::envoy::config::core::v3::TransportSocket& socket,
+                          const std::string& path, FieldErrors* errors);
+
+}  // namespace mesh::envoy
+
+#endif  // MESH_ENVOY_CORE_FIELDS_H_

@@ -1,0 +1,106 @@
+// What the proxy is to do, as it stands: takes loaded resources, warms them, and hands finished
+// values to the workers.
+#ifndef MESH_PROXY_CONFIGURATION_H_
+#define MESH_PROXY_CONFIGURATION_H_
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "mesh/base/log.h"
+#include "mesh/envoy/cluster.h"
+#include "mesh/envoy/endpoint.h"
+#include "mesh/envoy/listener.h"
+#include "mesh/proxy/config.h"
+#include "mesh/proxy/event_loop.h"
+#include "mesh/proxy/resolver.h"
+#include "mesh/proxy/worker.h"
+#include "mesh/telemetry/log_writer.h"
+
+namespace mesh::proxy {
+
+// Resources that came together.
+struct ConfigBatch {
+  std::vector<envoy::Cluster> clusters;
+  std::vector<std::string> removed_clusters;
+  std::vector<envoy::Endpoints> endpoints;
+  std::vector<envoy::Listener> listeners;
+  std::vector<std::string> removed_listeners;
+  std::vector<std::shared_ptr<const Routes>> routes;
+};
+
+// Belongs to the configuration thread: all methods run on its loop.
+//
+// 1. A cluster is handed out once its endpoints are known (or their time is up), and keeps its last
+//    ones until newer are.
+// 2. A listener opens once its routes are known (or their time is up); its sockets are bound when
+// it
+//    comes, so that an address in use is an error of the batch.
+// 3. A new version of a listener keeps its sockets and its connections.
+class Configuration {
+ public:
+  Configuration(EventLoop* loop, Resolver* resolver, telemetry::LogWriter* log_writer,
+                std::vector<Worker*> workers, LogSink* log);
+  ~Configuration();
+
+  // Takes what it can and publishes it; an error names, one a line, what it could not take, which
+  // stays as it was.
+  absl::Status Apply(const ConfigBatch& batch);
+
+  // What has to be asked for.
+  std::vector<std::string> EndpointNames() const;
+  std::vector<std::string> RouteNames() const;
+  // Clusters and listeners that are not handed out yet.
+  size_t warming() const;
+
+  struct ListenerInfo {
+    std::string name;
+    Address address;  // as bound
+    bool active = false;
+  };
+  std::vector<ListenerInfo> listeners() const;
+  struct ClusterInfo {
+    std::shared_ptr<const ClusterConfig> config;  // null while it warms
+    std::string name;
+  };
+  std::vector<ClusterInfo> clusters() const;
+
+ private:
+  struct ClusterEntry;
+  struct ListenerEntry;
+
+  void TakeCluster(const envoy::Cluster& cluster);
+  void ActivateCluster(ClusterEntry* entry, std::vector<UpstreamAddress> addresses);
+  void TryEndpoints(ClusterEntry* entry);
+  void Resolve(ClusterEntry* entry);
+  void OnResolved(const std::string& name, uint64_t round, size_t index,
+                  const absl::StatusOr<std::vector<Address>>& answer);
+  absl::Status TakeListener(const envoy::Listener& listener);
+  void TryRoutes(ListenerEntry* entry);
+  void ActivateListener(ListenerEntry* entry, std::shared_ptr<const Routes> routes);
+  void Publish();
+
+  EventLoop* const loop_;
+  Resolver* const resolver_;
+  telemetry::LogWriter* const log_writer_;
+  const std::vector<Worker*> workers_;
+  LogSink* const log_;
+  std::map<std::string, std::unique_ptr<ClusterEntry>> clusters_;
+  std::map<std::string, std::unique_ptr<ListenerEntry>> listeners_;
+  std::map<std::string, envoy::Endpoints> endpoints_;
+  std::map<std::string, std::shared_ptr<const Routes>> routes_;
+  // What the next Publish says; sockets by worker.
+  WorkerUpdate pending_;
+  std::vector<std::vector<int>> pending_fds_;
+  std::map<std::string, size_t> pending_clusters_;  // place in pending_.clusters
+  // Addresses whose sockets workers may still hold, as of this batch.
+  std::vector<envoy::HostPort> freed_;
+};
+
+}  // namespace mesh::proxy
+
+#endif  // MESH_PROXY_CONFIGURATION_H_

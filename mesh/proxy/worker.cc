@@ -1,0 +1,256 @@
+#include "mesh/proxy/worker.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "mesh/base/strings.h"
+#include "mesh/proxy/tcp_session.h"
+
+namespace mesh::proxy {
+namespace {
+
+constexpr size_t kLogBatchBytes = 32 * 1024;
+constexpr Nanos kLogInterval = 200 * kMillisecond;
+constexpr int kAcceptsPerTurn = 64;
+constexpr Nanos kAcceptPause = 100 * kMillisecond;
+
+}  // namespace
+
+// Takes connections off a listening socket, which it owns.
+class Worker::Acceptor final : public EventHandler {
+ public:
+  Acceptor(Worker* worker, Ref<ListenerState> listener, int fd)
+      : worker_(worker),
+        listener_(std::move(listener)),
+        fd_(fd),
+        pause_timer_(&worker->loop_, [this] { Watch(); }) {
+    Watch();
+  }
+  ~Acceptor() override { Stop(); }
+
+  void Watch() { worker_->loop_.network().WatchReads(fd_, this); }
+
+  void OnReady(const ReadyEvent&) override {
+    if (fd_ < 0) return;
+    for (int i = 0; i < kAcceptsPerTurn; ++i) {
+      Address peer;
+      const int accepted = worker_->loop_.network().Accept(fd_, &peer);
+      if (accepted >= 0) {
+        worker_->OnAccepted(listener_, accepted, peer);
+        continue;
+      }
+      if (accepted == -EMFILE || accepted == -ENFILE || accepted == -ENOBUFS ||
+          accepted == -ENOMEM) {
+        // The connection stays in the queue: asking again at once would be a loop.
+        worker_->loop_.network().Unwatch(fd_);
+        pause_timer_.Arm(kAcceptPause);
+      }
+      if (accepted != -ECONNABORTED && accepted != -EINTR) return;
+    }
+  }
+
+  // Whoever is in the queue has been promised a connection.
+  void AcceptRest() {
+    if (fd_ < 0) return;
+    for (;;) {
+      Address peer;
+      const int accepted = worker_->loop_.network().Accept(fd_, &peer);
+      if (accepted < 0) return;
+      worker_->OnAccepted(listener_, accepted, peer);
+    }
+  }
+
+  void Stop() {
+    if (fd_ < 0) return;
+    pause_timer_.Disarm();
+    worker_->loop_.network().Close(fd_);
+    fd_ = -1;
+  }
+
+ private:
+  Worker* const worker_;
+  const Ref<ListenerState> listener_;
+  int fd_;
+  Timer pause_timer_;
+};
+
+Worker::Worker(int index, std::unique_ptr<Network> network, telemetry::LogWriter* log_writer)
+    : index_(index),
+      log_writer_(log_writer),
+      loop_(std::move(network)),
+      log_timer_(&loop_, [this] { FlushLogs(); }) {}
+
+Worker::~Worker() { Stop(); }
+
+void Worker::Start() {
+  thread_ = std::thread([this] { loop_.Run(); });
+  pthread_setname_np(thread_.native_handle(), absl::StrCat("worker-", index_).c_str());
+}
+
+void Worker::Apply(WorkerUpdate update) {
+  loop_.Post([this, update = std::move(update)] { Take(update); });
+}
+
+void Worker::Collect(std::function<void(WorkerStats)> done) {
+  loop_.Post([this, done = std::move(done)] { done(Copy()); });
+}
+
+void Worker::Drain() {
+  loop_.Post([this] {
+    draining_ = true;
+    for (const auto& [name, acceptor] : acceptors_) {
+      acceptor->AcceptRest();
+      acceptor->Stop();
+    }
+    for (TrackedConnection* connection : connections_) connection->Drain();
+  });
+}
+
+void Worker::Stop() {
+  if (!thread_.joinable()) return;
+  loop_.Post([this] {
+    TerminateAll();
+    loop_.Stop();
+  });
+  thread_.join();
+}
+
+void Worker::TerminateAll() {
+  for (auto& [name, acceptor] : acceptors_) acceptor->Stop();
+  // Closing one takes it out of the set.
+  while (!connections_.empty()) (*connections_.begin())->Terminate();
+  for (auto& [name, cluster] : clusters_) cluster->Remove();
+  FlushLogs();
+  // Acceptors and states go with the worker, after the loop's last turn.
+}
+
+void Worker::Take(const WorkerUpdate& update) {
+  for (const auto& config : update.clusters) {
+    Ref<ClusterState>& state = clusters_[config->cluster.name];
+    if (!state) state = Ref<ClusterState>(new ClusterState(&loop_, &random_));
+    state->Update(config);
+  }
+  for (const WorkerUpdate::ListenerChange& change : update.listeners) {
+    const std::string& name = change.config->listener.name;
+    Ref<ListenerState>& state = listeners_[name];
+    // A change of kind or address is another listener under the same name.
+    const bool same_kind =
+        state && change.fd < 0 &&
+        (state->config().http() != nullptr) == (change.config->http() != nullptr);
+    if (same_kind) {
+      // Connections take the new version with their next request.
+      state->Update(change.config);
+      continue;
+    }
+    if (state) RemoveListener(name);
+    listeners_[name] = Ref<ListenerState>(new ListenerState(change.config));
+    acceptors_[name] = std::make_unique<Acceptor>(this, listeners_[name], change.fd);
+    if (draining_) acceptors_[name]->Stop();
+  }
+  for (const std::string& name : update.removed_listeners) RemoveListener(name);
+  for (const std::string& name : update.removed_clusters) {
+    const auto found = clusters_.find(name);
+    if (found == clusters_.end()) continue;
+    found->second->Remove();
+    clusters_.erase(found);
+  }
+}
+
+void Worker::RemoveListener(const std::string& name) {
+  const auto found = listeners_.find(name);
+  if (found == listeners_.end()) return;
+  const auto acceptor = acceptors_.find(name);
+  if (acceptor != acceptors_.end()) {
+    acceptor->second->AcceptRest();
+    acceptor->second->Stop();
+    // An event of this turn may still name it.
+    loop_.DeleteLater(std::move(acceptor->second));
+    acceptors_.erase(acceptor);
+  }
+  found->second->draining = true;
+  for (TrackedConnection* connection : connections_) {
+    if (connection->listener() == found->second.get()) connection->Drain();
+  }
+  listeners_.erase(found);
+}
+
+void Worker::OnAccepted(const Ref<ListenerState>& listener, int fd, const Address& peer) {
+  // Ids of different workers do not meet.
+  const uint64_t id = (++next_id_ << 8) | static_cast<uint64_t>(index_ & 0xff);
+  if (listener->config().http() != nullptr) {
+    auto* const connection = new ServerConnection(this, this, listener, id, peer);
+    connections_.insert(connection);
+    connection->Start(fd);
+    if (draining_) connection->Drain();
+  } else {
+    auto* const session = new TcpSession(this, this, listener, id, peer);
+    connections_.insert(session);
+    session->Start(fd);
+  }
+}
+
+void Worker::OnConnectionClosed(TrackedConnection* connection) { connections_.erase(connection); }
+
+ClusterState* Worker::FindCluster(std::string_view name) {
+  const auto found = clusters_.find(Absl(name));
+  return found == clusters_.end() ? nullptr : found->second.get();
+}
+
+std::string_view Worker::date() {
+  const Nanos second = loop_.now() / 1000000000;
+  if (second != date_second_) {
+    date_second_ = second;
+    date_ = absl::FormatTime("%a, %d %b %Y %H:%M:%S GMT", absl::Now(), absl::UTCTimeZone());
+  }
+  return date_;
+}
+
+absl::Time Worker::wall_clock() { return absl::Now(); }
+
+void Worker::Log(const ListenerConfig& listener, const telemetry::AccessLogEntry& entry) {
+  for (const AccessLog& log : listener.access_logs) {
+    LogBuffer* buffer = nullptr;
+    for (LogBuffer& known : logs_) {
+      if (known.file == log.file) buffer = &known;
+    }
+    if (buffer == nullptr) {
+      logs_.push_back({log.file, std::string()});
+      buffer = &logs_.back();
+    }
+    log.format->Append(entry, &clock_text_, &buffer->lines);
+    if (buffer->lines.size() >= kLogBatchBytes) {
+      log_writer_->Write(buffer->file, std::move(buffer->lines));
+      buffer->lines.clear();
+    } else if (!log_timer_.armed()) {
+      log_timer_.Arm(kLogInterval);
+    }
+  }
+}
+
+void Worker::FlushLogs() {
+  for (LogBuffer& buffer : logs_) {
+    if (buffer.lines.empty()) continue;
+    log_writer_->Write(buffer.file, std::move(buffer.lines));
+    buffer.lines.clear();
+  }
+}
+
+WorkerStats Worker::Copy() const {
+  WorkerStats out;
+  for (const auto& [name, cluster] : clusters_) {
+    WorkerStats::Cluster copy;
+    copy.stats = cluster->stats;
+    for (const Ref<Host>& host : cluster->hosts()) copy.hosts.push_back({host->text, host->stats});
+    out.clusters.push_back({name, std::move(copy)});
+  }
+  for (const auto& [name, listener] : listeners_) out.listeners.push_back({name, listener->stats});
+  out.connections = connections_.size();
+  for (const TrackedConnection* connection : connections_) out.busy += connection->busy() ? 1 : 0;
+  return out;
+}
+
+}  // namespace mesh::proxy
