@@ -1,0 +1,117 @@
+// meshd: the control plane. Reads configuration out of files, follows them, and gives every proxy
+// that connects over xDS what it must do.
+//
+//   meshd --config examples/bookinfo/yaml
+//   meshd --config a.yaml,b/ --config c/ --mesh mesh.yaml
+
+#include <signal.h>
+
+#include <iostream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "absl/flags/parse.h"
+#include "absl/flags/usage.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "mesh/base/log.h"
+#include "mesh/discovery/control_plane.h"
+#include "mesh/source/directory_source.h"
+
+ABSL_FLAG(std::vector<std::string>, config, {},
+          "YAML or JSON files and directories, separated by commas; may be given several times");
+ABSL_FLAG(std::string, mesh, "", "a file with one MeshConfig");
+ABSL_FLAG(std::string, xds_address, "127.0.0.1:15010", "where proxies connect, in plaintext");
+ABSL_FLAG(std::string, monitoring_address, "127.0.0.1:15014",
+          "of /ready, /metrics and /debug; empty: none");
+ABSL_FLAG(std::string, domain, "cluster.local", "of Kubernetes services");
+ABSL_FLAG(std::string, default_namespace, "default", "of objects that name none");
+ABSL_FLAG(std::string, pod_range, "10.244.0.0/16", "addresses of pods that only Deployments name");
+ABSL_FLAG(bool, expand_deployments, true,
+          "a Deployment stands for its pods; false where every pod comes as a Pod object");
+ABSL_FLAG(std::string, log_level, "info", "debug, info, warning or error");
+
+namespace {
+
+// absl keeps the last --config only: joins all of them into the first.
+std::vector<char*> JoinConfigFlags(int argc, char** argv, std::string* joined) {
+  std::vector<char*> rest;
+  std::vector<std::string> paths;
+  for (int i = 0; i < argc; ++i) {
+    const std::string argument = argv[i];
+    if (i > 0 && (argument == "--config" || argument == "-config") && i + 1 < argc) {
+      paths.push_back(argv[++i]);
+    } else if (i > 0 && absl::StartsWith(argument, "--config=")) {
+      paths.push_back(argument.substr(9));
+    } else {
+      rest.push_back(argv[i]);
+    }
+  }
+  if (paths.empty()) return rest;
+  *joined = "--config=";
+  for (size_t i = 0; i < paths.size(); ++i) absl::StrAppend(joined, i == 0 ? "" : ",", paths[i]);
+  rest.insert(rest.begin() + 1, joined->data());
+  return rest;
+}
+
+int Fail(int code, const std::string& what) {
+  std::cerr << "meshd: " << what << "\n";
+  return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  absl::SetProgramUsageMessage("The control plane of the mesh.\n\n  meshd --config PATH[,PATH…]");
+  std::string joined;
+  std::vector<char*> arguments = JoinConfigFlags(argc, argv, &joined);
+  const std::vector<char*> rest =
+      absl::ParseCommandLine(static_cast<int>(arguments.size()), arguments.data());
+  if (rest.size() > 1) return Fail(64, absl::StrCat("unexpected argument \"", rest[1], "\""));
+  const std::vector<std::string> config = absl::GetFlag(FLAGS_config);
+  if (config.empty()) return Fail(64, "--config PATH is missing");
+  mesh::LogLevel level = mesh::LogLevel::kInfo;
+  bool known = false;
+  for (mesh::LogLevel candidate : {mesh::LogLevel::kDebug, mesh::LogLevel::kInfo,
+                                   mesh::LogLevel::kWarning, mesh::LogLevel::kError}) {
+    if (mesh::LogLevelName(candidate) != absl::GetFlag(FLAGS_log_level)) continue;
+    level = candidate;
+    known = true;
+  }
+  if (!known) return Fail(64, "--log_level must be debug, info, warning or error");
+
+  // Taken by sigwait below: no thread may be interrupted by them.
+  sigset_t stop;
+  sigemptyset(&stop);
+  for (int number : {SIGINT, SIGTERM}) sigaddset(&stop, number);
+  pthread_sigmask(SIG_BLOCK, &stop, nullptr);
+
+  mesh::StderrLog log(level);
+  mesh::source::DirectorySourceOptions files;
+  files.paths = config;
+  files.mesh_config = absl::GetFlag(FLAGS_mesh);
+  files.read.default_namespace = absl::GetFlag(FLAGS_default_namespace);
+  files.log = &log;
+
+  mesh::discovery::ControlPlaneOptions options;
+  options.sources.push_back({"files", std::make_unique<mesh::source::DirectorySource>(files)});
+  options.xds_address = absl::GetFlag(FLAGS_xds_address);
+  options.monitoring_address = absl::GetFlag(FLAGS_monitoring_address);
+  options.world.registry.domain = absl::GetFlag(FLAGS_domain);
+  options.world.registry.pod_range = absl::GetFlag(FLAGS_pod_range);
+  options.world.registry.expand_deployments = absl::GetFlag(FLAGS_expand_deployments);
+  options.log = &log;
+  auto control_plane = mesh::discovery::ControlPlane::Start(std::move(options));
+  if (!control_plane.ok()) {
+    const bool unreadable = absl::IsNotFound(control_plane.status()) ||
+                            absl::IsPermissionDenied(control_plane.status());
+    return Fail(unreadable ? 65 : 1, std::string(control_plane.status().message()));
+  }
+  int number = 0;
+  sigwait(&stop, &number);
+  log.Log(mesh::LogLevel::kInfo, "meshd", absl::StrCat("signal ", number, ": stopping"));
+  (*control_plane)->Stop();
+  return 0;
+}
