@@ -9,28 +9,19 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
-#include "mesh/config/read.h"
-#include "mesh/config/snapshot.h"
 #include "mesh/translate/translate.h"
 #include "nlohmann/json.hpp"
+#include "tests/translate/recorded.h"
 
 namespace mesh::translate {
 namespace {
 
 using nlohmann::json;
-
-std::string Read(const std::string& path) {
-  std::ifstream file(path);
-  std::stringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
 
 void Write(const std::string& path, const std::string& text) { std::ofstream(path) << text; }
 
@@ -69,46 +60,26 @@ struct Scenario {
 
 class Golden : public testing::TestWithParam<Scenario> {};
 
-std::shared_ptr<const World> Load(const std::string& root, const Scenario& scenario) {
-  std::vector<config::ResourcePtr> resources;
-  for (const std::string& path :
-       {root + "/kube.yaml", root + "/" + scenario.name + "/config.yaml"}) {
-    config::ReadResult read = config::ReadYaml(path, Read(path));
-    for (const FieldError& error : read.errors) ADD_FAILURE() << error.ToString();
-    resources.insert(resources.end(), read.resources.begin(), read.resources.end());
-  }
-  config::ReadResult mesh = config::ReadMeshConfig("mesh.yaml", Read(root + "/mesh.yaml"));
-  for (const FieldError& error : mesh.errors) ADD_FAILURE() << error.ToString();
-  resources.insert(resources.end(), mesh.resources.begin(), mesh.resources.end());
-  return World::Build(config::Snapshot::Of(std::move(resources)));
-}
-
 TEST_P(Golden, EqualByMeaning) {
-  const char* shared = std::getenv("MESH_SHARED");
-  if (shared == nullptr) GTEST_SKIP() << "MESH_SHARED does not say where the recorded answers are";
   const Scenario& scenario = GetParam();
-  const std::string root = absl::StrCat(shared, "/conformance/", scenario.folder);
-  const std::shared_ptr<const World> world = Load(root, scenario);
-  const json proxies = json::parse(Read(root + "/proxies.json"), nullptr, false);
-  ASSERT_TRUE(proxies.is_array()) << root;
+  const absl::StatusOr<Recorded> recorded = LoadRecorded(scenario.folder, scenario.name);
+  if (absl::IsUnavailable(recorded.status())) GTEST_SKIP() << recorded.status().message();
+  ASSERT_TRUE(recorded.ok()) << recorded.status();
   const bool without_interception = std::string(scenario.folder) == "local_none";
   const std::string work = absl::StrCat(testing::TempDir(), "/", scenario.name);
   int equal = 0;
-  for (const json& proxy : proxies) {
-    absl::StatusOr<Node> node = ParseNodeJson(proxy.dump());
-    ASSERT_TRUE(node.ok()) << node.status();
-    if (without_interception) node->interception = Interception::kNone;
-    const Output output = Translate(*world, *node);
+  for (const RecordedProxy& proxy : recorded->proxies) {
+    const std::string& name = proxy.name;
+    const Output output = Translate(*recorded->world, proxy.node);
     const absl::StatusOr<std::string> text = OutputToJson(output);
     ASSERT_TRUE(text.ok()) << text.status();
     json got = json::parse(*text, nullptr, false);
     DropWhatIsMeant(got);
-    const std::string name = proxy["name"].get<std::string>();
-    const std::string golden = absl::StrCat(root, "/", scenario.name, "/", name);
     const std::string folder = absl::StrCat(work, "-", name);
     (void)Shell("mkdir -p '" + folder + "'");
     for (const char* type : {"lds", "cds", "rds", "eds"}) {
-      json want = json::parse(Read(absl::StrCat(golden, "/", type, ".json")), nullptr, false);
+      json want =
+          json::parse(ReadFile(absl::StrCat(proxy.golden, "/", type, ".json")), nullptr, false);
       if (without_interception && want.is_array()) {
         json kept = json::array();
         for (const json& resource : want) {
@@ -120,15 +91,16 @@ TEST_P(Golden, EqualByMeaning) {
       Write(absl::StrCat(folder, "/", type, ".json"), want.dump());
     }
     Write(folder + "/got.json", got.dump());
-    const std::string verdict = Shell(absl::StrCat("python3 '", shared, "/tools/xds_compare' '",
-                                                   folder, "/got.json' '", folder, "' --show 12"));
+    const std::string verdict = Shell(absl::StrCat("python3 '", recorded->judge, "' '", folder,
+                                                   "/got.json' '", folder, "' --show 12"));
     if (verdict == "equal\n") {
       ++equal;
     } else {
       std::printf("%s %s:\n%s", scenario.name, name.c_str(), verdict.c_str());
     }
   }
-  std::printf("conformance: %s %d/%d\n", scenario.suite, equal, static_cast<int>(proxies.size()));
+  std::printf("conformance: %s %d/%d\n", scenario.suite, equal,
+              static_cast<int>(recorded->proxies.size()));
   EXPECT_EQ(equal, scenario.equal) << "of the proxies of " << scenario.name;
 }
 
