@@ -90,6 +90,23 @@ std::string Shell(const std::string& command, int* status) {
   return output;
 }
 
+struct Envoy {
+  std::string binary;  // empty: it cannot be had
+  std::string reason;
+};
+
+const Envoy& FindEnvoy() {
+  static const Envoy* const kEnvoy = [] {
+    auto* envoy = new Envoy();
+    int status = 0;
+    std::string output = Shell("third_party/setup/peer envoy 2>&1", &status);
+    while (!output.empty() && output.back() == '\n') output.pop_back();
+    (status == 0 ? envoy->binary : envoy->reason) = output;
+    return envoy;
+  }();
+  return *kEnvoy;
+}
+
 struct Scenario {
   const char* folder;
   const char* name;
@@ -98,14 +115,12 @@ struct Scenario {
 class EnvoyAccepts : public testing::TestWithParam<Scenario> {};
 
 TEST_P(EnvoyAccepts, WhatWeSend) {
-  int status = 0;
-  std::string envoy = Shell("third_party/setup/peer envoy 2>&1", &status);
-  if (status != 0) {
+  const Envoy& envoy = FindEnvoy();
+  if (envoy.binary.empty()) {
     const char* required = std::getenv("REQUIRE_PEERS");
-    if (required != nullptr && std::string(required) == "1") FAIL() << envoy;
-    GTEST_SKIP() << envoy;
+    if (required != nullptr && std::string(required) == "1") FAIL() << envoy.reason;
+    GTEST_SKIP() << envoy.reason;
   }
-  while (!envoy.empty() && envoy.back() == '\n') envoy.pop_back();
   const absl::StatusOr<Recorded> recorded = LoadRecorded(GetParam().folder, GetParam().name);
   if (absl::IsUnavailable(recorded.status())) GTEST_SKIP() << recorded.status().message();
   ASSERT_TRUE(recorded.ok()) << recorded.status();
@@ -120,8 +135,9 @@ TEST_P(EnvoyAccepts, WhatWeSend) {
     const std::string file =
         absl::StrCat(testing::TempDir(), "/", GetParam().name, "-", proxy.name, ".json");
     std::ofstream(file) << Bootstrap(json::parse(*text, nullptr, false)).dump(1);
+    int status = 0;
     const std::string output =
-        Shell(absl::StrCat("'", envoy, "' --mode validate -c '", file, "' 2>&1"), &status);
+        Shell(absl::StrCat("'", envoy.binary, "' --mode validate -c '", file, "' 2>&1"), &status);
     EXPECT_EQ(status, 0) << GetParam().name << " " << proxy.name << ":\n" << output;
   }
 }
