@@ -113,7 +113,8 @@ bool CompiledHost::Holds(const MatchTree::Predicate& predicate, const Input& inp
   const auto holds = [&](const MatchTree::Predicate& one) { return Holds(one, input); };
   switch (predicate.kind) {
     case MatchTree::Predicate::Kind::kSingle: {
-      const HeaderValue header(input.request, predicate.header);
+      // The inputs of matcher trees are joined, unlike the headers of a route's match.
+      const JoinedValue header(input.request, predicate.header);
       return header.present() && MatchString(predicate.value, pool_, header.value());
     }
     case MatchTree::Predicate::Kind::kAnd:
@@ -139,7 +140,7 @@ const MatchTree::OnMatch* CompiledHost::Walk(const MatchTree& tree, const Input&
       if (const auto* found = Enter(on, input)) return found;
     }
   } else {
-    const HeaderValue header(input.request, tree.header);
+    const JoinedValue header(input.request, tree.header);
     if (header.present() && tree.kind == MatchTree::Kind::kExactMap) {
       for (const auto& [key, on] : tree.map) {
         if (key != header.value()) continue;

@@ -185,7 +185,7 @@ std::string Quote(std::string_view text) {
   return text.data() == nullptr ? "none" : absl::StrCat("\"", Absl(text), "\"");
 }
 
-std::string WhyStringFails(const StringMatch& match, std::string_view value) {
+std::string WhyStringFails(const StringMatch& match) {
   const char* verb = "";
   switch (match.kind) {
     case StringMatch::Kind::kExact:
@@ -204,8 +204,7 @@ std::string WhyStringFails(const StringMatch& match, std::string_view value) {
       verb = "does not match the regex";
       break;
   }
-  return absl::StrCat(Quote(value), " ", verb, " ", Quote(match.text),
-                      match.ignore_case ? " (without case)" : "");
+  return absl::StrCat(verb, " ", Quote(match.text), match.ignore_case ? " (without case)" : "");
 }
 
 }  // namespace
@@ -256,34 +255,37 @@ Input::Input(const Request& r, bool ignore_path_parameters)
   whole_path = http::WithoutQuery(r.path);
 }
 
-HeaderValue::HeaderValue(const Request& request, std::string_view name) {
+HeaderValues::HeaderValues(const Request& request, std::string_view name) {
   if (!name.empty() && (name[0] == ':' || name == "host")) {
+    const std::string_view* value = nullptr;
     if (name == ":path") {
-      value_ = request.path;
+      value = &request.path;
     } else if (name == ":method") {
-      value_ = request.method;
+      value = &request.method;
     } else if (name == ":authority" || name == "host") {
-      value_ = request.authority;
+      value = &request.authority;
     } else if (name == ":scheme") {
-      value_ = request.scheme;
-    } else {
-      joined_.emplace(request.headers, name);
-      present_ = joined_->present();
-      value_ = joined_->value();
+      value = &request.scheme;
+    }
+    if (value != nullptr) {
+      inline_[0] = *value;
+      size_ = value->data() == nullptr ? 0 : 1;
       return;
     }
-    present_ = value_.data() != nullptr;
-    return;
   }
-  std::string_view first;
-  const size_t count = request.headers.Find(name, &first, 1);
-  if (count <= 1) {
-    present_ = count == 1;
-    value_ = first;
-    return;
-  }
+  size_ = request.headers.Find(name, inline_, kInline);
+  if (size_ <= kInline) return;
+  more_.resize(size_);
+  request.headers.Find(name, more_.data(), size_);
+  values_ = more_.data();
+}
+
+JoinedValue::JoinedValue(const Request& request, std::string_view name) {
+  const HeaderValues values(request, name);
+  present_ = !values.empty();
+  value_ = values.first();
+  if (values.size() <= 1) return;
   joined_.emplace(request.headers, name);
-  present_ = true;
   value_ = joined_->value();
 }
 
@@ -322,20 +324,17 @@ bool MatchString(const StringMatch& match, const RegexPool& pool, std::string_vi
 }
 
 bool MatchHeader(const HeaderMatch& match, const RegexPool& pool, const Request& request) {
-  const HeaderValue header(request, match.name);
+  const HeaderValues values(request, match.name);
   if (match.kind == HeaderMatch::Kind::kPresent) {
-    return ((header.present() || match.missing_is_empty) == match.present) != match.invert;
+    return ((!values.empty() || match.missing_is_empty) == match.present) != match.invert;
   }
-  if (!header.present() && !match.missing_is_empty) return false;
-  bool matches = false;
-  if (match.kind == HeaderMatch::Kind::kRange) {
+  const auto matches = [&](std::string_view value) {
+    if (match.kind == HeaderMatch::Kind::kValue) return MatchString(match.value, pool, value);
     int64_t number = 0;
-    matches = absl::SimpleAtoi(Absl(header.value()), &number) && number >= match.begin &&
-              number < match.end;
-  } else {
-    matches = MatchString(match.value, pool, header.value());
-  }
-  return matches != match.invert;
+    return absl::SimpleAtoi(Absl(value), &number) && number >= match.begin && number < match.end;
+  };
+  if (values.empty()) return match.missing_is_empty && matches("") != match.invert;
+  return std::any_of(values.begin(), values.end(), matches) != match.invert;
 }
 
 bool MatchCondition(const Condition& condition, const RegexPool& pool, const Request& request) {
@@ -344,28 +343,31 @@ bool MatchCondition(const Condition& condition, const RegexPool& pool, const Req
 
 std::string WhyConditionFails(const Condition& condition, const Request& request) {
   if (const auto* header = std::get_if<HeaderMatch>(&condition)) {
-    const HeaderValue value(request, header->name);
+    const HeaderValues values(request, header->name);
     const std::string what = absl::StrCat("header ", header->name, ": ");
     if (header->kind == HeaderMatch::Kind::kPresent) {
       return absl::StrCat(what, header->present != header->invert ? "is missing" : "is there");
     }
-    if (!value.present()) return absl::StrCat(what, "is missing");
+    if (values.empty()) return absl::StrCat(what, "is missing");
+    std::string shown;
+    for (const std::string_view value : values) {
+      absl::StrAppend(&shown, shown.empty() ? "" : ", ", Quote(value));
+    }
     if (header->kind == HeaderMatch::Kind::kRange) {
-      return absl::StrCat(what, Quote(value.value()), header->invert ? " is" : " is not", " in [",
-                          header->begin, ", ", header->end, ")");
+      return absl::StrCat(what, shown, header->invert ? " is" : " is not", " in [", header->begin,
+                          ", ", header->end, ")");
     }
     if (header->invert) {
-      return absl::StrCat(what, Quote(value.value()), " is excluded by ",
-                          Quote(header->value.text));
+      return absl::StrCat(what, shown, " is excluded by ", Quote(header->value.text));
     }
-    return absl::StrCat(what, WhyStringFails(header->value, value.value()));
+    return absl::StrCat(what, shown, " ", WhyStringFails(header->value));
   }
   if (const auto* query = std::get_if<QueryMatch>(&condition)) {
     const auto value = http::QueryParameter(request.path, query->name);
     const std::string what = absl::StrCat("query parameter ", query->name, ": ");
     if (!value) return absl::StrCat(what, "is missing");
     if (!query->value) return absl::StrCat(what, "is there");
-    return absl::StrCat(what, WhyStringFails(*query->value, *value));
+    return absl::StrCat(what, Quote(*value), " ", WhyStringFails(*query->value));
   }
   if (const auto* cookie = std::get_if<CookieMatch>(&condition)) {
     const std::string what = absl::StrCat("cookie ", cookie->name, ": ");
@@ -375,7 +377,7 @@ std::string WhyConditionFails(const Condition& condition, const Request& request
     if (cookie->invert) {
       return absl::StrCat(what, Quote(*value), " is excluded by ", Quote(cookie->value.text));
     }
-    return absl::StrCat(what, WhyStringFails(cookie->value, *value));
+    return absl::StrCat(what, Quote(*value), " ", WhyStringFails(cookie->value));
   }
   if (std::holds_alternative<GrpcMatch>(condition)) {
     return absl::StrCat("grpc: content-type is ",

@@ -45,10 +45,32 @@ struct Input {
   Input(const Request& r, bool ignore_path_parameters);
 };
 
-// The value of a header, pseudo headers included, all values joined.
-class HeaderValue {
+// The values of a header, pseudo headers included.
+class HeaderValues {
  public:
-  HeaderValue(const Request& request, std::string_view name);
+  HeaderValues(const Request& request, std::string_view name);
+  HeaderValues(const HeaderValues&) = delete;
+  HeaderValues& operator=(const HeaderValues&) = delete;
+
+  bool empty() const { return size_ == 0; }
+  size_t size() const { return size_; }
+  const std::string_view* begin() const { return values_; }
+  const std::string_view* end() const { return values_ + size_; }
+  // "" where there is none.
+  std::string_view first() const { return size_ == 0 ? std::string_view() : values_[0]; }
+
+ private:
+  static constexpr size_t kInline = 8;
+  size_t size_ = 0;
+  const std::string_view* values_ = inline_;
+  std::string_view inline_[kInline];
+  std::vector<std::string_view> more_;  // where there are more than kInline
+};
+
+// All values of a header as one, joined by ','.
+class JoinedValue {
+ public:
+  JoinedValue(const Request& request, std::string_view name);
   bool present() const { return present_; }
   std::string_view value() const { return value_; }
 

@@ -28,7 +28,7 @@ void Compare(uint64_t seed, const RandomOptions& options, const TableOptions& ta
 }
 
 TEST(RandomTest, SmallTables) {
-  for (uint64_t seed = 0; seed < 2000 && !HasFatalFailure(); ++seed) {
+  for (uint64_t seed = 0; seed < 1000 && !HasFatalFailure(); ++seed) {
     RandomOptions options;
     options.regexes = seed % 3 != 0;
     options.conditions = seed % 4 != 0;

@@ -37,7 +37,8 @@ struct PathMatch {
   std::string text = "/";
 };
 
-// RouteMatch.headers. Several values of one name count as one, joined by ','.
+// RouteMatch.headers. Of several values of one name, one that matches is enough; inverted, one is
+// enough not to match.
 struct HeaderMatch {
   enum class Kind : uint8_t { kValue, kRange, kPresent };
   std::string name;  // lower case; ":method", ":path", ":authority", ":scheme" too

@@ -100,11 +100,8 @@ void RuleLists::MakeGroups(List* list, absl::Span<const Entry> entries,
     }
     any = any || !key.empty();
     Building& group = building[key];
-    if (key.empty()) {
-      group.all.push_back(entry);
-    } else {
-      group.by_value[hash].push_back(entry);
-    }
+    group.all.push_back(entry);
+    if (!key.empty()) group.by_value[hash].push_back(entry);
   }
   if (!any) return;
   list->first_group = static_cast<uint32_t>(groups_.size());
@@ -116,15 +113,11 @@ void RuleLists::MakeGroups(List* list, absl::Span<const Entry> entries,
   for (auto& [key, built] : building) {
     Group group;
     group.fields = key;
-    group.first_rule = Search::kNone;
-    if (key.empty()) {
-      group.all = store(built.all);
-      group.first_rule = built.all[0].rule();
-    }
+    group.all = store(built.all);
+    group.first_rule = built.all[0].rule();
     group.by_value.reserve(built.by_value.size());
     for (const auto& [hash, some] : built.by_value) {
       group.by_value.emplace(hash, store(some));
-      group.first_rule = std::min(group.first_rule, some[0].rule());
     }
     groups_.push_back(std::move(group));
   }
@@ -138,14 +131,16 @@ Search::FieldValue RuleLists::Read(const Field& field, const Request& request) c
   value.known = true;
   if (field.query) {
     if (const auto found = http::QueryParameter(request.path, field.name)) {
-      value.present = true;
-      value.hash = HashOf(*found);
+      value.count = 1;
+      value.hash[0] = HashOf(*found);
     }
     return value;
   }
-  const HeaderValue header(request, field.name);
-  value.present = header.present();
-  if (value.present) value.hash = HashOf(header.value());
+  const HeaderValues values(request, field.name);
+  value.count = static_cast<uint8_t>(std::min<size_t>(values.size(), 255));
+  for (size_t i = 0; i < std::min<size_t>(values.size(), Search::FieldValue::kMost); ++i) {
+    value.hash[i] = HashOf(values.begin()[i]);
+  }
   return value;
 }
 
@@ -185,29 +180,40 @@ void RuleLists::FindAmong(Span span, std::string_view path, size_t at, Search* s
   }
 }
 
+void RuleLists::FindInGroup(const Group& group, std::string_view path, size_t at,
+                            Search* search) const {
+  if (group.fields.empty()) return FindAmong(group.all, path, at, search);
+  // The hashes of every combination of values; mostly one.
+  constexpr size_t kMost = 16;
+  uint64_t hashes[kMost] = {kSeed};
+  size_t count = 1;
+  for (const uint16_t field : group.fields) {
+    Search::FieldValue scratch;
+    const Search::FieldValue& value = ValueOf(field, search, &scratch);
+    if (value.count == 0) return;
+    if (value.count > Search::FieldValue::kMost || count * value.count > kMost) {
+      return FindAmong(group.all, path, at, search);
+    }
+    for (size_t i = value.count; i > 0; --i) {
+      for (size_t j = 0; j < count; ++j) {
+        hashes[(i - 1) * count + j] = Combine(hashes[j], value.hash[i - 1]);
+      }
+    }
+    count *= value.count;
+  }
+  for (size_t i = 0; i < count; ++i) {
+    const auto found = group.by_value.find(hashes[i]);
+    if (found != group.by_value.end()) FindAmong(found->second, path, at, search);
+  }
+}
+
 void RuleLists::FindIn(uint32_t index, std::string_view path, size_t at, Search* search) const {
   const List& list = lists_[index];
   if (list.first_rule >= search->best) return;
   if (list.group_count == 0) return FindAmong({list.begin, list.count}, path, at, search);
   for (uint32_t i = list.first_group; i < list.first_group + list.group_count; ++i) {
-    const Group& group = groups_[i];
-    if (group.first_rule >= search->best) return;
-    if (group.fields.empty()) {
-      FindAmong(group.all, path, at, search);
-      continue;
-    }
-    uint64_t hash = kSeed;
-    bool present = true;
-    for (const uint16_t field : group.fields) {
-      Search::FieldValue scratch;
-      const Search::FieldValue& value = ValueOf(field, search, &scratch);
-      present = value.present;
-      if (!present) break;
-      hash = Combine(hash, value.hash);
-    }
-    if (!present) continue;
-    const auto found = group.by_value.find(hash);
-    if (found != group.by_value.end()) FindAmong(found->second, path, at, search);
+    if (groups_[i].first_rule >= search->best) return;
+    FindInGroup(groups_[i], path, at, search);
   }
 }
 

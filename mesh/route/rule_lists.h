@@ -56,9 +56,11 @@ struct Search {
 
   // Hashes of the values of the virtual host's fields, each looked up once.
   struct FieldValue {
+    static constexpr uint8_t kMost = 4;
     bool known = false;
-    bool present = false;
-    uint64_t hash = 0;
+    // How many values there are; above kMost their hashes are not all here.
+    uint8_t count = 0;
+    uint64_t hash[kMost];
   };
   static constexpr size_t kCachedFields = 8;
   std::array<FieldValue, kCachedFields> fields;
@@ -104,8 +106,9 @@ class RuleLists {
   struct Group {
     uint32_t first_rule = 0;
     std::vector<uint16_t> fields;
-    Span all;                                      // where there are no fields
-    absl::flat_hash_map<uint64_t, Span> by_value;  // else
+    // All of them: tried one by one where there are no fields, or too many values of one.
+    Span all;
+    absl::flat_hash_map<uint64_t, Span> by_value;
   };
   // A header (query false) or a query parameter that some rule wants to be exactly something.
   struct Field {
@@ -121,6 +124,7 @@ class RuleLists {
   const Search::FieldValue& ValueOf(uint16_t field, Search* search,
                                     Search::FieldValue* scratch) const;
   bool Accepts(Entry entry, std::string_view path, size_t at, const Search& search) const;
+  void FindInGroup(const Group& group, std::string_view path, size_t at, Search* search) const;
   void FindAmong(Span span, std::string_view path, size_t at, Search* search) const;
 
   std::vector<Entry> entries_;

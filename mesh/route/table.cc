@@ -46,10 +46,10 @@ bool MustRedirectToTls(TlsRequirement requirement, const Request& request) {
 
 HostIndex::Found Table::State::FindHost(const Request& request, std::string* shown) const {
   std::string_view host = request.authority;
-  std::optional<HeaderValue> header;
+  std::optional<HeaderValues> header;
   if (!options.host_header.empty()) {
     header.emplace(request, options.host_header);
-    host = header->value();
+    host = header->first();
   }
   if (options.ignore_port_in_host) host = http::WithoutPort(host);
   if (shown != nullptr) *shown = http::LowerCase(host);

@@ -94,8 +94,8 @@ class Table {
   Table& operator=(const Table&) = delete;
 
   // The first rule, in order, of the virtual host chosen as Envoy does: exact domain, longest
-  // "*suffix", longest "prefix*", "*". Allocates nothing but what RE2 needs, and what joining many
-  // values of one header needs beyond 1 KB.
+  // "*suffix", longest "prefix*", "*". Allocates nothing but what RE2 needs, and a list of
+  // the values of a header that has more than 8.
   Match Find(const Request& request) const;
 
   // The same answer with its reasons. Slow: looks at every rule before the one taken.
