@@ -260,7 +260,8 @@ class Checker {
       absl::StrAppend(&outcome.seen, "; the version went from \"", version_before_, "\" to \"",
                       version, "\"");
     }
-    return outcome;
+    const absl::Status repaired = routes_->Write({{"v1", 50}, {"v3", 50}});
+    return repaired.ok() ? outcome : Failed(repaired);
   }
 
   std::optional<Outcome> RestartMeshd() {
@@ -279,8 +280,9 @@ class Checker {
     more(100);
     const LoadCounts counts = load.Stop();
     if (!status.ok()) return Failed(status);
-    return Outcome{counts.failed == 0,
-                   absl::StrCat(Describe(counts), "; all proxies back after ", Seconds(back))};
+    Outcome outcome = JudgeSplit(counts, {{"v1", 50}, {"v3", 50}});
+    absl::StrAppend(&outcome.seen, "; all proxies back after ", Seconds(back));
+    return outcome;
   }
 
   std::optional<Outcome> KillWorkload() {

@@ -50,7 +50,8 @@ class Terminal final : public mesh::LogSink {
  public:
   explicit Terminal(std::ostream& out) : out_(out) {}
   void Log(mesh::LogLevel level, std::string_view component, std::string_view text) override {
-    const bool plain = level == mesh::LogLevel::kInfo || level == mesh::LogLevel::kDebug;
+    if (level == mesh::LogLevel::kDebug) return;
+    const bool plain = level == mesh::LogLevel::kInfo;
     const std::string line = absl::StrCat("demo: ", plain ? "" : std::string(LogLevelName(level)),
                                           plain ? "" : ": ", std::string(text), "\n");
     mesh::MutexLock lock(&mutex_);

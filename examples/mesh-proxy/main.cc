@@ -25,6 +25,8 @@ ABSL_FLAG(std::string, node_locality, "", "where the node is: REGION/ZONE/SUBZON
 ABSL_FLAG(std::string, xds, "127.0.0.1:15010", "address of the control plane");
 ABSL_FLAG(std::string, admin, "127.0.0.1:15000",
           "address of the admin interface, port 0 for any free one; empty: none");
+ABSL_FLAG(std::string, wildcard_address, "",
+          "where listeners for all addresses are bound instead, such as 127.0.0.1");
 ABSL_FLAG(int, concurrency, 1, "worker threads; 0: one a core");
 ABSL_FLAG(absl::Duration, drain_time, absl::Seconds(5),
           "how long requests under way may take to finish after SIGTERM");
@@ -82,6 +84,7 @@ int main(int argc, char** argv) {
   }
   options.xds_address = absl::GetFlag(FLAGS_xds);
   options.admin_address = absl::GetFlag(FLAGS_admin);
+  options.wildcard_address = absl::GetFlag(FLAGS_wildcard_address);
   options.concurrency = absl::GetFlag(FLAGS_concurrency);
   if (options.concurrency == 0) {
     options.concurrency = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));

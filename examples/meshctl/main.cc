@@ -4,11 +4,13 @@
 
 #include "mesh/ctl/command.h"
 #include "mesh/ctl/proxy_status.h"
+#include "mesh/ctl/translate.h"
 #include "mesh/ctl/validate.h"
 #include "mesh/ctl/version.h"
 
 int main(int argc, char** argv) {
   std::ios::sync_with_stdio(false);
-  return mesh::ctl::Run({mesh::ctl::AddValidate, mesh::ctl::AddProxyStatus, mesh::ctl::AddVersion},
+  return mesh::ctl::Run({mesh::ctl::AddValidate, mesh::ctl::AddTranslate, mesh::ctl::AddProxyStatus,
+                         mesh::ctl::AddVersion},
                         {argv + 1, argv + argc}, std::cin, std::cout, std::cerr);
 }

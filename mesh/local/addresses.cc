@@ -66,7 +66,7 @@ absl::StatusOr<int> FreePort(const std::string& address, int first) {
       absl::StrCat("no free port from ", first, " on: ", std::string(status.message())));
 }
 
-absl::StatusOr<AddressBlock> AddressBlock::Reserve(int service_port) {
+absl::StatusOr<AddressBlock> AddressBlock::Reserve(int pods, const std::vector<int>& ports) {
   absl::Status why;
   for (int number = 0; number < kBlocks; ++number) {
     AddressBlock block(number, -1);
@@ -75,7 +75,13 @@ absl::StatusOr<AddressBlock> AddressBlock::Reserve(int service_port) {
       why = absl::UnavailableError(absl::StrCat("another local mesh uses ", block.Own(0), "/24"));
       continue;
     }
-    why = CanListen(block.Own(1), service_port);
+    why = absl::OkStatus();
+    for (int k = 1; k <= pods && why.ok(); ++k) {
+      for (int port : ports) {
+        if (why.ok()) why = CanListen(block.Own(k), port);
+        if (why.ok()) why = CanListen(block.Outbound(k), port);
+      }
+    }
     if (why.ok()) return block;
   }
   return absl::UnavailableError(

@@ -3,6 +3,7 @@
 #define MESH_LOCAL_ADDRESSES_H_
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -17,10 +18,10 @@ class AddressBlock {
   // The highest k.
   static constexpr int kMaxPods = 250;
 
-  // Takes the first block whose addresses can be bound on `service_port` (another program that
-  // listens on that port of all addresses is in the way of all blocks). Unavailable when there is
-  // none, saying why.
-  static absl::StatusOr<AddressBlock> Reserve(int service_port);
+  // Takes the first block in which the addresses 1 to `pods` can be listened on, each on all of
+  // `ports` (another program that listens on one of them on all addresses is in the way of all
+  // blocks). Unavailable when there is none, saying why.
+  static absl::StatusOr<AddressBlock> Reserve(int pods, const std::vector<int>& ports);
   AddressBlock(AddressBlock&& other) noexcept;
   AddressBlock& operator=(AddressBlock&&) = delete;
   ~AddressBlock();

@@ -49,6 +49,12 @@ std::string Tail(const std::string& file) {
   return text->substr(begin == 0 ? 0 : begin + 1);
 }
 
+// 0 where there is none.
+uint64_t Number(const nlohmann::json& object, const char* key) {
+  const auto it = object.find(key);  // of anything but an object: the end
+  return it != object.end() && it->is_number_unsigned() ? it->get<uint64_t>() : 0;
+}
+
 }  // namespace
 
 LocalMesh::LocalMesh(LocalMeshOptions options) : options_(std::move(options)) {}
@@ -104,7 +110,15 @@ absl::Status LocalMesh::ReadFiles() {
 }
 
 absl::Status LocalMesh::TakeAddresses() {
-  absl::StatusOr<AddressBlock> block = AddressBlock::Reserve(plan_.pods[0].ports[0].number);
+  std::vector<int> ports = plan_.outbound_ports;
+  ports.push_back(kAdminPort);
+  for (const PodPlan& pod : plan_.pods) {
+    for (const PodPort& port : pod.ports) ports.push_back(port.number);
+  }
+  std::sort(ports.begin(), ports.end());
+  ports.erase(std::unique(ports.begin(), ports.end()), ports.end());
+  absl::StatusOr<AddressBlock> block =
+      AddressBlock::Reserve(static_cast<int>(plan_.pods.size()), ports);
   if (!block.ok()) return block.status();
   block_ = std::make_unique<AddressBlock>(std::move(*block));
   int next = block_->FirstPort() + 1;
@@ -118,16 +132,15 @@ absl::Status LocalMesh::TakeAddresses() {
     pods_.push_back(std::move(pod));
   }
 
-  // The gateway asks for all addresses (a Gateway resource names none), so look at all.
   gateway_port_ = options_.gateway_port;
   if (gateway_port_ != 0) {
-    if (absl::Status status = CanListen("0.0.0.0", gateway_port_); !status.ok()) {
+    if (absl::Status status = CanListen("127.0.0.1", gateway_port_); !status.ok()) {
       return absl::UnavailableError(
           absl::StrCat("another program listens on port ", gateway_port_,
                        ", where the ingress gateway is to be: end it or choose another port"));
     }
   } else {
-    absl::StatusOr<int> port = FreePort("0.0.0.0", next);
+    absl::StatusOr<int> port = FreePort("127.0.0.1", next);
     if (!port.ok()) return port.status();
     gateway_port_ = *port;
   }
@@ -141,12 +154,15 @@ absl::Status LocalMesh::TakeAddresses() {
 
   control_address_ = block_->Own(kControlPlaneIndex);
   if (options_.well_known_ports) {
-    if (CanListen("127.0.0.1", kXdsPort).ok() && CanListen("127.0.0.1", kMonitoringPort).ok()) {
+    // Block 0 is one mesh's at a time, so that two which start at once do not both choose them.
+    if (block_->number() == 0 && CanListen("127.0.0.1", kXdsPort).ok() &&
+        CanListen("127.0.0.1", kMonitoringPort).ok()) {
       control_address_ = "127.0.0.1";
     } else {
       Say(LogLevel::kWarning,
-          absl::StrCat("ports 15010 and 15014 of 127.0.0.1 are not both free; meshd is on ",
-                       control_address_));
+          absl::StrCat("ports 15010 and 15014 of 127.0.0.1 are not free; meshd is on ",
+                       control_address_, " (meshctl proxy-status --server ", control_address_,
+                       ":15014)"));
     }
   }
   xds_port_ = kXdsPort;
@@ -220,7 +236,9 @@ absl::Status LocalMesh::StartPod(const Pod& pod) {
                                              ? GatewayNodeMetadata(pod.addresses.own)
                                              : SidecarNodeMetadata(pod.plan, pod.addresses.own)),
         absl::StrCat("--xds=", control_address_, ":", xds_port_),
-        absl::StrCat("--admin=", pod.addresses.outbound, ":", kAdminPort)},
+        absl::StrCat("--admin=", pod.addresses.outbound, ":", kAdminPort),
+        // A Gateway resource names no address, which means all of them.
+        "--wildcard_address=127.0.0.1"},
        LogFile(ProxyProcess(name))});
 }
 
@@ -262,6 +280,7 @@ absl::Status LocalMesh::StartAll() {
   }
   keeper_ = std::thread([this] { Keep(); });
   if (absl::Status status = WaitReady(deadline); !status.ok()) return status;
+  if (absl::Status status = WaitKnown(deadline); !status.ok()) return status;
   return WaitInSync(deadline - absl::Now());
 }
 
@@ -284,6 +303,23 @@ absl::Status LocalMesh::WaitReady(absl::Time deadline) {
       "not ready in time: ", absl::StrJoin(waiting, ", "), "\n", LogFile(ProxyProcess(waiting[0])),
       " ends with:\n", Tail(LogFile(ProxyProcess(waiting[0]))), "\n", LogFile(kControlPlane),
       " ends with:\n", Tail(LogFile(kControlPlane))));
+}
+
+absl::Status LocalMesh::WaitKnown(absl::Time deadline) const {
+  while (true) {
+    const absl::StatusOr<nlohmann::json> known = AskControlPlane("/debug/endpointz");
+    const std::string text = known.ok() ? known->dump() : "";
+    const auto unknown = std::find_if(pods_.begin(), pods_.end(), [&](const auto& pod) {
+      return !absl::StrContains(text, absl::StrCat("\"", pod->addresses.own, "\""));
+    });
+    if (unknown == pods_.end()) return absl::OkStatus();
+    if (absl::Now() > deadline) {
+      return absl::DeadlineExceededError(
+          absl::StrCat("meshd does not know that ", (*unknown)->plan.name, " is ready; ",
+                       LogFile(kControlPlane), " ends with:\n", Tail(LogFile(kControlPlane))));
+    }
+    absl::SleepFor(absl::Milliseconds(10));
+  }
 }
 
 void LocalMesh::Stop() {
@@ -441,28 +477,35 @@ std::vector<PodStatus> LocalMesh::Pods() const {
   return result;
 }
 
-absl::StatusOr<std::vector<ProxySync>> LocalMesh::ProxyStatus() const {
+absl::StatusOr<nlohmann::json> LocalMesh::AskControlPlane(const std::string& path) const {
   HttpConnection connection(control_address_, monitoring_port_);
-  absl::StatusOr<HttpResponse> response = connection.Get("/debug/syncz", {}, kCheckTimeout);
+  absl::StatusOr<HttpResponse> response = connection.Get(path, {}, kCheckTimeout);
   if (!response.ok()) return response.status();
-  const auto json = nlohmann::json::parse(response->body, nullptr, /*allow_exceptions=*/false);
-  if (response->status != 200 || !json.is_array()) {
+  nlohmann::json json = nlohmann::json::parse(response->body, nullptr, /*allow_exceptions=*/false);
+  if (response->status != 200 || json.is_discarded()) {
     return absl::UnavailableError(
-        absl::StrCat("meshd answered /debug/syncz with status ", response->status));
+        absl::StrCat("meshd answered ", path, " with status ", response->status));
   }
+  return json;
+}
+
+absl::StatusOr<std::vector<ProxySync>> LocalMesh::ProxyStatus() const {
+  const absl::StatusOr<nlohmann::json> json = AskControlPlane("/debug/syncz");
+  if (!json.ok()) return json.status();
   std::vector<ProxySync> result;
-  for (const auto& row : json) {
+  for (const auto& row : *json) {
     if (!row.is_object()) continue;
     const auto text = [&row](const char* key) {
       const auto it = row.find(key);
       return it != row.end() && it->is_string() ? it->get<std::string>() : std::string();
     };
-    ProxySync sync{text("proxy"), text("version"), text("reason"), text("cds") == "SYNCED"};
+    ProxySync sync{text("proxy"), text("version"), text("reason"), text("cds") == "SYNCED", 0};
     for (const char* type : {"lds", "eds", "rds"}) {
       const std::string state = text(type);
       // What a proxy has no use for is not sent.
       sync.in_sync = sync.in_sync && (state == "SYNCED" || state == "NOT SENT");
     }
+    sync.generation = Number(row, "acknowledged_generation");
     result.push_back(std::move(sync));
   }
   return result;
@@ -477,11 +520,14 @@ absl::Status LocalMesh::WaitInSync(
       MutexLock lock(&mutex_);
       for (const auto& pod : pods_) expected += pod->wanted ? 1 : 0;
     }
+    // First what there is to have, then who has it.
+    const absl::StatusOr<nlohmann::json> newest = AskControlPlane("/debug/push_status");
+    const uint64_t generation = newest.ok() ? Number(*newest, "generation") : 0;
     const absl::StatusOr<std::vector<ProxySync>> status = ProxyStatus();
     std::vector<std::string> behind;
-    if (status.ok()) {
+    if (newest.ok() && status.ok()) {
       for (const ProxySync& proxy : *status) {
-        if (!proxy.in_sync) {
+        if (!proxy.in_sync || proxy.generation < generation) {
           behind.push_back(proxy.reason.empty() ? proxy.proxy
                                                 : absl::StrCat(proxy.proxy, ": ", proxy.reason));
         }
@@ -491,6 +537,7 @@ absl::Status LocalMesh::WaitInSync(
       }
     }
     if (absl::Now() > deadline) {
+      if (!newest.ok()) return newest.status();
       if (!status.ok()) return status.status();
       return absl::DeadlineExceededError(absl::StrCat(
           status->size(), " of ", expected, " proxies are connected, ", behind.size(), " behind: ",

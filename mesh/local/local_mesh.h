@@ -11,6 +11,7 @@
 #ifndef MESH_LOCAL_LOCAL_MESH_H_
 #define MESH_LOCAL_LOCAL_MESH_H_
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -26,6 +27,7 @@
 #include "mesh/local/objects.h"
 #include "mesh/local/plan.h"
 #include "mesh/local/supervisor.h"
+#include "nlohmann/json_fwd.hpp"
 
 namespace mesh::local {
 
@@ -64,6 +66,8 @@ struct ProxySync {
   std::string version;  // of all it should have
   std::string reason;   // why it refused something; empty when it did not
   bool in_sync = false;
+  // Of the configuration that it has acknowledged all of, as the control plane counts them.
+  uint64_t generation = 0;
 };
 
 // Threads: the supervisor's (supervisor.h), and one that does what a kubelet does: asks each pod
@@ -107,8 +111,8 @@ class LocalMesh {
 
   // Asks the control plane. Unavailable when it does not answer.
   absl::StatusOr<std::vector<ProxySync>> ProxyStatus() const;
-  // Waits until every proxy has acknowledged all that it should have and `done`, when given,
-  // accepts the status. DeadlineExceeded names the proxies that are behind.
+  // Waits until every proxy has acknowledged all that the control plane knows at this moment, and
+  // `done`, when given, accepts the status. DeadlineExceeded names the proxies that are behind.
   absl::Status WaitInSync(
       absl::Duration timeout,
       const std::function<bool(const std::vector<ProxySync>&)>& done = nullptr) const;
@@ -133,6 +137,10 @@ class LocalMesh {
   absl::Status WriteObjects();
   absl::Status StartPod(const Pod& pod);
   absl::Status WaitReady(absl::Time deadline);
+  // Until the control plane knows the ready pods as endpoints.
+  absl::Status WaitKnown(absl::Time deadline) const;
+  // A page of the control plane as JSON.
+  absl::StatusOr<nlohmann::json> AskControlPlane(const std::string& path) const;
   void OnExit(const ProcessState& state, bool wanted);
   void Keep();  // the kubelet's thread
   void SetReady(Pod* pod, bool ready) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -110,10 +110,10 @@ std::string GatewayObjects(const std::string& own_address, int port, bool ready)
        {{"name", kGatewayName}, {"namespace", kGatewayNamespace}, {"labels", GatewayLabels()}}},
       {"spec",
        {{"selector", {{"istio", "ingressgateway"}}},
-        {"ports", Json::array({{{"name", "http2"}, {"port", 80}, {"targetPort", port}}})}}}};
+        {"ports", Json::array({{{"name", "http"}, {"port", 80}, {"targetPort", port}}})}}}};
   return List(
       {service, PodJson(kGatewayPod, kGatewayNamespace, GatewayLabels(), kGatewayServiceAccount,
-                        kGatewayName, {{port, "http2"}}, own_address, ready)});
+                        kGatewayName, {{port, "http"}}, own_address, ready)});
 }
 
 std::string PlaintextObjects() {

@@ -172,7 +172,7 @@ void Supervisor::Reap(Child* child) {
     state = child->state;
     wanted = child->wanted;
   }
-  options_.log->Log(wanted ? LogLevel::kWarning : LogLevel::kInfo, "supervisor",
+  options_.log->Log(wanted ? LogLevel::kWarning : LogLevel::kDebug, "supervisor",
                     absl::StrCat(state.name, " ended: ", state.last_exit,
                                  wanted ? "; it will be started again" : ""));
   if (options_.on_exit) options_.on_exit(state, wanted);

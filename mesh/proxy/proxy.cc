@@ -96,6 +96,11 @@ class Proxy::Core {
       const absl::Status listening = admin_.Listen(*address);
       if (!listening.ok()) return listening;
     }
+    if (!options_.wildcard_address.empty() &&
+        !Address::Parse(options_.wildcard_address, 0).has_value()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "wildcard address \"", options_.wildcard_address, "\": write an IP address"));
+    }
     std::vector<Worker*> workers;
     for (int i = 0; i < options_.concurrency; ++i) {
       std::unique_ptr<Network> network =
@@ -113,6 +118,7 @@ class Proxy::Core {
     absl::StatusOr<std::unique_ptr<Ads>> ads =
         Ads::Start(options_.node, options_.xds_address, options_.log, [this](ConfigBatch batch) {
           Ads::Taken taken;
+          KeepOffWildcard(&batch);
           OnConfigThread([&] {
             taken.status = configuration_->Apply(batch);
             taken.endpoint_names = configuration_->EndpointNames();
@@ -128,6 +134,15 @@ class Proxy::Core {
   }
 
   ~Core() { Stop(); }
+
+  // ProxyOptions::wildcard_address.
+  void KeepOffWildcard(ConfigBatch* batch) const {
+    if (options_.wildcard_address.empty()) return;
+    for (envoy::Listener& listener : batch->listeners) {
+      std::string& host = listener.address.host;
+      if (host == "0.0.0.0" || host == "::") host = options_.wildcard_address;
+    }
+  }
 
   absl::Status Apply(ProxyConfig config) {
     ConfigBatch batch;
@@ -145,6 +160,7 @@ class Proxy::Core {
         batch.routes.push_back(*std::move(planned));
       }
     }
+    KeepOffWildcard(&batch);
     absl::Status status;
     OnConfigThread([&] { status = configuration_->Apply(batch); });
     if (!status.ok()) errors.push_back(std::string(status.message()));

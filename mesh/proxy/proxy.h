@@ -45,6 +45,9 @@ struct ProxyOptions {
   // "127.0.0.1:15000", port 0 for any; empty: no admin. It is on loopback unless told otherwise:
   // who reaches it may stop the proxy.
   std::string admin_address;
+  // Where a listener for all addresses (0.0.0.0 or ::) is bound instead; empty: on all of them. With
+  // 127.0.0.1 a gateway on a laptop is its user's alone.
+  std::string wildcard_address;
   int concurrency = 1;
   LogSink* log = LogSink::Null();  // components "proxy" and "xds-client"
   // Called once, on the configuration thread, when POST /quitquitquit asks for an end. May be
