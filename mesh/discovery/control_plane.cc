@@ -1,5 +1,7 @@
 #include "mesh/discovery/control_plane.h"
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <map>
 #include <thread>
@@ -94,6 +96,7 @@ class ControlPlane::Core final : public xds::Observer {
   Views views_;
   PilotMetrics metrics_;
   std::unique_ptr<xds::Server> xds_;
+  std::atomic<const xds::Server*> serving_{nullptr};  // xds_ for its own callbacks, once it is set
   std::unique_ptr<HttpPages> pages_;
   std::thread worker_;
 
@@ -133,6 +136,7 @@ absl::Status ControlPlane::Core::Start() {
   absl::StatusOr<std::unique_ptr<xds::Server>> xds = xds::Server::Start(std::move(server));
   if (!xds.ok()) return xds.status();
   xds_ = *std::move(xds);
+  serving_ = xds_.get();
   if (!options_.monitoring_address.empty()) {
     auto pages = HttpPages::Start(options_.monitoring_address, Pages());
     if (!pages.ok()) return pages.status();
@@ -148,6 +152,7 @@ absl::Status ControlPlane::Core::Start() {
 void ControlPlane::Core::Stop() {
   {
     MutexLock lock(&mutex_);
+    if (stopping_) return;
     stopping_ = true;
     changed_.NotifyAll();
   }
@@ -251,19 +256,19 @@ bool ControlPlane::Core::WaitInSync(size_t proxies, uint64_t generation,
 void ControlPlane::Core::OnRejected(const xds::Peer& peer, xds::Type type, std::string_view version,
                                     std::string_view reason) {
   metrics_.CountReject(type);
-  const std::string blame = BlameFor(reason, xds_->LastSent(peer.node.id(), type).resources);
-  if (!blame.empty()) {
-    Log(LogLevel::kWarning,
-        absl::StrCat(ProxyName(peer.node), " rejected ", blame, ": ", std::string(reason)));
+  if (const xds::Server* server = serving_) {
+    const std::string blame = BlameFor(reason, server->LastSent(peer.node.id(), type).resources);
+    if (!blame.empty()) {
+      Log(LogLevel::kWarning,
+          absl::StrCat(ProxyName(peer.node), " rejected ", blame, ": ", std::string(reason)));
+    }
   }
   Notify();
 }
 
 void ControlPlane::Core::OnSynced(const xds::Peer& peer, const xds::View& view) {
-  // Of changes that the proxy was there to see.
-  if (view.since != absl::InfinitePast()) {
-    metrics_.CountConverged(options_.clock->Now() - view.since);
-  }
+  // From the change, or from its coming where the proxy came later.
+  metrics_.CountConverged(options_.clock->Now() - std::max(view.since, peer.connected_since));
   Notify();
 }
 

@@ -150,7 +150,7 @@ std::string ConnectionsPage(const std::vector<PeerStatus>& peers) {
     page.push_back({{"proxy", ProxyName(peer.peer.node)},
                     {"node", peer.peer.node.id()},
                     {"address", peer.peer.address},
-                    {"connected_since", Text(peer.connected_since)}});
+                    {"connected_since", Text(peer.peer.connected_since)}});
   }
   return Text(page);
 }

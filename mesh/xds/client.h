@@ -63,7 +63,7 @@ struct Update {
 struct ClientOptions {
   std::string address;  // of the ADS server, as gRPC names targets: "127.0.0.1:15010"
   std::shared_ptr<grpc::ChannelCredentials> credentials;  // null: plaintext
-  ::envoy::config::core::v3::Node node;  // from the root: there is a mesh::envoy
+  ::envoy::config::core::v3::Node node;                   // from the root: there is a mesh::envoy
   // Called on the client's own thread, one call at a time. OK acknowledges; an error rejects
   // (its message is what the server's operator reads) and the client keeps what it had.
   // SetNames called from within is sent before the acknowledgement, as servers expect.

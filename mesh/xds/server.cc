@@ -146,16 +146,11 @@ void Server::Core::Admit(const std::shared_ptr<Stream>& stream) {
     queued_.insert(id);
     changed_.NotifyAll();
   }
-  options_.log->Log(
-      LogLevel::kInfo, "xds",
-      absl::StrCat(stream->peer().node.id(), " connected from ", stream->peer().address));
   if (options_.observer != nullptr) options_.observer->OnConnected(stream->peer());
 }
 
 void Server::Core::Forget(Stream* stream) {
   if (options_.observer != nullptr) options_.observer->OnDisconnected(stream->peer());
-  options_.log->Log(LogLevel::kInfo, "xds",
-                    absl::StrCat(stream->peer().node.id(), " disconnected"));
   MutexLock lock(&mutex_);
   streams_.erase(stream->admission());
   changed_.NotifyAll();

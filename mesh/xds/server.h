@@ -37,6 +37,7 @@ namespace mesh::xds {
 struct Peer {
   envoy::config::core::v3::Node node;  // as the first request of the stream says
   std::string address;                 // gRPC's form: "ipv4:127.0.0.1:40312"
+  absl::Time connected_since;
   // Identities that the transport authenticated (URI SANs of the client's certificate); empty over
   // plaintext. What may be seen must follow from these, never from `node`, where it is secret.
   std::vector<std::string> authenticated;
@@ -83,13 +84,12 @@ struct TypeStatus {
   bool subscribed = false;
   std::string version;       // the newest there is for this proxy
   std::string acknowledged;  // the last that it acknowledged
-  std::string reason;        // its words, where state is kNacked
+  std::string reason;        // its words, on one line, where state is kNacked
   size_t resources = 0;      // in the newest version
 };
 
 struct PeerStatus {
   Peer peer;
-  absl::Time connected_since;
   // In kPushOrder.
   std::array<TypeStatus, kTypeCount> types;
   // Of the newest view given, and of the newest whose subscribed types are all acknowledged
@@ -118,7 +118,7 @@ struct ServerOptions {
   std::vector<ListenAddress> addresses;
   ViewSource* source = nullptr;    // outlives the server
   Observer* observer = nullptr;    // may be null; outlives the server
-  LogSink* log = LogSink::Null();  // component "xds"
+  LogSink* log = LogSink::Null();  // component "xds"; outlives the server
   const Clock* clock = Clock::Real();
   std::vector<grpc::Service*> services;  // others on the same addresses; outlive the server
   std::string identifier = "meshd";      // DiscoveryResponse.control_plane.identifier

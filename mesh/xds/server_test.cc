@@ -86,7 +86,7 @@ class Proxy {
       event.Do([&] {
         updates.push_back(text);
         if (text.find("=bad") != std::string::npos) {
-          status = absl::InvalidArgumentError("no filter of that name");
+          status = absl::InvalidArgumentError(rejection);
         }
       });
       return status;
@@ -108,6 +108,7 @@ class Proxy {
   Event event;
   bool connected = false;
   bool paused = false;
+  std::string rejection = "no filter of that name";
   std::vector<std::string> updates;
   std::unique_ptr<Client> client;
 };
@@ -194,6 +195,19 @@ TEST_F(ServerTest, ARejectionIsLoggedShownAndEndsWithTheNextChange) {
   Publish(world, 3);
   ASSERT_TRUE(watcher_.AwaitSynced("a", 3));
   EXPECT_THAT(proxy.Taken(), ElementsAre("lds out=bad", "lds out=2"));
+}
+
+TEST_F(ServerTest, ARejectionOfSeveralLinesIsOneLineInTheLog) {
+  StartServer();
+  Proxy proxy("a", port());
+  ASSERT_TRUE(watcher_.AwaitSynced("a", 1));
+  proxy.event.Do([&] { proxy.rejection = "no\nerror xds: b"; });
+  World world = Bookinfo();
+  world.listeners = {{"out", "bad"}};
+  Publish(world, 2);
+  ASSERT_TRUE(watcher_.event.Await([&] { return !watcher_.rejected.empty(); }));
+  EXPECT_THAT(watcher_.rejected, ElementsAre("a lds no error xds: b"));
+  EXPECT_THAT(log_.lines(), Contains(HasSubstr(": no error xds: b")));
 }
 
 TEST_F(ServerTest, AServerThatComesBackWithTheSameContentSendsNothing) {

@@ -11,6 +11,17 @@ namespace mesh::xds {
 
 using envoy::service::discovery::v3::DiscoveryRequest;
 
+namespace {
+
+std::string OneLine(std::string text) {
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < ' ') c = ' ';
+  }
+  return text;
+}
+
+}  // namespace
+
 Stream::Stream(StreamHost* host, std::string nonce_prefix)
     : host_(host), conversation_(std::move(nonce_prefix)) {}
 
@@ -26,6 +37,10 @@ Stream* Stream::Accept(StreamHost* host, grpc::CallbackServerContext* context,
   }
   stream->StartRead(&stream->incoming_);
   return stream.get();
+}
+
+void Stream::Say(LogLevel level, const std::string& text) const {
+  host_->options().log->Log(level, "xds", OneLine(text));
 }
 
 void Stream::OnReadDone(bool ok) {
@@ -44,7 +59,8 @@ void Stream::OnReadDone(bool ok) {
     }
     admitted_ = true;
     peer_.node = message.node();
-    connected_since_ = host_->options().clock->Now();
+    peer_.connected_since = host_->options().clock->Now();
+    Say(LogLevel::kInfo, absl::StrCat(peer_.node.id(), " connected from ", peer_.address));
     host_->Admit(shared_from_this());
   }
   OnRequest(message);
@@ -56,8 +72,7 @@ void Stream::OnRequest(const DiscoveryRequest& message) {
   const ServerOptions& options = host_->options();
   const std::optional<Type> type = TypeFromUrl(message.type_url());
   if (!type.has_value()) {
-    options.log->Log(
-        LogLevel::kDebug, "xds",
+    Say(LogLevel::kDebug,
         absl::StrCat(peer_.node.id(), " asks for ", message.type_url(), ", which is not served"));
     return;
   }
@@ -67,7 +82,7 @@ void Stream::OnRequest(const DiscoveryRequest& message) {
   request.nonce = message.response_nonce();
   request.names.assign(message.resource_names().begin(), message.resource_names().end());
   request.rejected = message.has_error_detail();
-  request.reason = message.error_detail().message();
+  request.reason = OneLine(message.error_detail().message());
 
   Conversation::Meaning meaning;
   std::string version;
@@ -77,9 +92,9 @@ void Stream::OnRequest(const DiscoveryRequest& message) {
     meaning = conversation_.OnRequest(request);
   }
   if (meaning == Conversation::Meaning::kRejected) {
-    options.log->Log(LogLevel::kWarning, "xds",
-                     absl::StrCat(peer_.node.id(), " rejected ", std::string(ShortName(*type)), " ",
-                                  version, ": ", request.reason));
+    Say(LogLevel::kWarning,
+        absl::StrCat(peer_.node.id(), " rejected ", std::string(ShortName(*type)), " ", version,
+                     ": ", request.reason));
     if (options.observer != nullptr) {
       options.observer->OnRejected(peer_, *type, version, request.reason);
     }
@@ -90,8 +105,7 @@ void Stream::OnRequest(const DiscoveryRequest& message) {
 
 void Stream::Give(absl::StatusOr<ViewPtr> view) {
   if (!view.ok()) {
-    host_->options().log->Log(
-        LogLevel::kWarning, "xds",
+    Say(LogLevel::kWarning,
         absl::StrCat("no view for ", peer_.node.id(), ": ", view.status().message()));
     bool has_view;
     {
@@ -172,14 +186,16 @@ void Stream::End(grpc::Status status) {
 }
 
 void Stream::OnDone() {
-  if (admitted_) host_->Forget(this);
+  if (admitted_) {
+    Say(LogLevel::kInfo, absl::StrCat(peer_.node.id(), " disconnected"));
+    host_->Forget(this);
+  }
   self_.reset();
 }
 
 PeerStatus Stream::Status() const {
   PeerStatus status;
   status.peer = peer_;
-  status.connected_since = connected_since_;
   MutexLock lock(&mutex_);
   for (Type type : kPushOrder) {
     status.types[static_cast<int>(type)] = conversation_.StatusOf(type);

@@ -53,6 +53,8 @@ class Stream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byte
 
  private:
   Stream(StreamHost* host, std::string nonce_prefix);
+  // Logs what may hold a peer's words, on one line.
+  void Say(LogLevel level, const std::string& text) const;
   void OnRequest(const envoy::service::discovery::v3::DiscoveryRequest& message);
   // Writes what is due, if nothing is being written.
   void Pump();
@@ -65,7 +67,6 @@ class Stream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byte
   bool admitted_ = false;         // reads only
   Peer peer_;
   uint64_t admission_ = 0;
-  absl::Time connected_since_;
 
   mutable Mutex mutex_;
   Conversation conversation_ ABSL_GUARDED_BY(mutex_);
