@@ -2,10 +2,12 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <system_error>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -108,6 +110,10 @@ class Checker {
            [this] { return KillWorkload(); });
     Report("the workload comes back", [this] { return ReviveWorkload(); });
     mesh_->Stop();
+    std::error_code ignored;
+    if (own_directory_ && failed_ == 0) {
+      std::filesystem::remove_all(options_.run_directory, ignored);
+    }
     return Summary();
   }
 
@@ -172,6 +178,7 @@ class Checker {
       if (mkdtemp(options_.run_directory.data()) == nullptr) {
         return Outcome{false, "cannot make " + options_.run_directory};
       }
+      own_directory_ = true;
     }
     const std::string copy = options_.run_directory + "/yaml";
     auto routes = ReviewsRoutes::Copy(options_.files, copy);
@@ -322,6 +329,7 @@ class Checker {
 
   mesh::local::LocalMeshOptions options_;
   std::ostream& out_;
+  bool own_directory_ = false;
   std::unique_ptr<ReviewsRoutes> routes_;
   std::unique_ptr<LocalMesh> mesh_;
   int passed_ = 0, failed_ = 0, skipped_ = 0;

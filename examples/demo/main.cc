@@ -7,9 +7,11 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <deque>
 #include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <map>
 #include <thread>
@@ -130,12 +132,41 @@ class Counters {
   std::map<std::string, uint64_t> last_;
 };
 
+// What meshd says from now on that concerns who edits the YAML: what it took, and what it did not.
+class MeshdWords {
+ public:
+  explicit MeshdWords(const LocalMesh& mesh) : file_(mesh.run_directory() + "/log/meshd.log") {
+    Next();
+  }
+  // New lines, without their time.
+  std::vector<std::string> Next() {
+    std::vector<std::string> lines;
+    std::ifstream file(file_);
+    file.seekg(offset_);
+    for (std::string line; std::getline(file, line) && !file.eof();) {
+      offset_ = file.tellg();
+      const std::string words = line.substr(std::min(line.size(), line.find(' ') + 1));
+      if (absl::StartsWith(words, "info discovery: generation") ||
+          absl::StartsWith(words, "warning ") || absl::StartsWith(words, "error ")) {
+        lines.push_back(words);
+      }
+    }
+    return lines;
+  }
+
+ private:
+  const std::string file_;
+  std::streamoff offset_ = 0;
+};
+
 // Once a second: requests for the page, reviews by version over the last half minute, proxies.
 void ShowStatus(const LocalMesh& mesh, StopSignals* signals) {
   constexpr size_t kWindow = 30;
   Counters counters;
+  MeshdWords meshd(mesh);
   std::deque<std::map<std::string, uint64_t>> seconds;
   for (absl::Time last = absl::Now(); signals->Wait(absl::Seconds(1));) {
+    for (const std::string& words : meshd.Next()) std::cout << "meshd: " << words << std::endl;
     uint64_t pages = 0;
     std::map<std::string, uint64_t> versions;
     for (const auto& pod : mesh.Pods()) {

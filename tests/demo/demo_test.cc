@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -63,10 +64,12 @@ class Demo {
   explicit Demo(std::vector<std::string> flags) {
     const std::string programs = std::string(getenv("TEST_SRCDIR")) + "/mesh_sdk/examples/";
     log_ = absl::StrCat(getenv("TEST_TMPDIR"), "/",
-                        testing::UnitTest::GetInstance()->current_test_info()->name(), ".log");
+                        testing::UnitTest::GetInstance()->current_test_info()->name(), ".",
+                        ++demos_, ".log");
     std::vector<std::string> argv = {programs + "demo/demo", "--meshd=" + programs + "meshd/meshd",
                                      "--mesh_proxy=" + programs + "mesh-proxy/mesh-proxy",
-                                     "--bookinfo=" + programs + "bookinfo/bookinfo"};
+                                     "--bookinfo=" + programs + "bookinfo/bookinfo",
+                                     "--run_directory=" + log_ + ".run"};
     argv.insert(argv.end(), flags.begin(), flags.end());
     Supervisor::Options options;
     options.min_delay = options.max_delay = absl::Hours(1);
@@ -93,6 +96,15 @@ class Demo {
     }
     return exit_;
   }
+  // False when it does not say so in time.
+  bool WaitForOutput(const std::string& words) {
+    for (const absl::Time deadline = absl::Now() + absl::Minutes(1); absl::Now() < deadline;) {
+      if (absl::StrContains(Output(), words)) return true;
+      mesh::MutexLock lock(&mutex_);
+      changed_.WaitUntil(&mutex_, std::chrono::steady_clock::now() + std::chrono::milliseconds(50));
+    }
+    return false;
+  }
   // The gateway's port, once the demo has said its URL; 0 when it does not.
   int WaitForPort() {
     for (const absl::Time deadline = absl::Now() + absl::Minutes(2); absl::Now() < deadline;) {
@@ -114,12 +126,16 @@ class Demo {
   }
 
  private:
+  static int demos_;
+
   std::string log_;
   mesh::Mutex mutex_;
   mesh::CondVar changed_;
   std::string exit_;
   std::unique_ptr<Supervisor> supervisor_;
 };
+
+int Demo::demos_ = 0;
 
 std::string LastLine(const std::string& text) {
   const std::vector<std::string> lines = absl::StrSplit(text, '\n', absl::SkipEmpty());
@@ -171,6 +187,28 @@ TEST(DemoTest, AKilledDemoLeavesNothingRunning) {
   EXPECT_EQ(children.size(), 14u);
   kill(demo.pid(), SIGKILL);
   for (const Process& child : children) EXPECT_TRUE(child.EndsWithin(absl::Seconds(30)));
+}
+
+TEST(DemoTest, WhoEditsTheYamlIsToldAtOnce) {
+  const std::string copy = std::string(getenv("TEST_TMPDIR")) + "/edited";
+  std::filesystem::copy("examples/bookinfo/yaml", copy);
+  Demo demo({"--port=0", "--load=0", copy});
+  ASSERT_NE(demo.WaitForPort(), 0) << demo.Output();
+  const std::string file = copy + "/reviews.yaml";
+  std::string text = *mesh::local::ReadFile(file);
+  const size_t at = text.find("weight: 90");
+  ASSERT_NE(at, std::string::npos);
+  text.replace(at, 10, "wieght: 90");
+  const auto line = 1 + std::count(text.begin(), text.begin() + at, '\n');
+  ASSERT_TRUE(mesh::local::WriteAtomically(file, text).ok());
+  const std::string words = absl::StrCat(
+      "meshd: error discovery: ", file, ":", line, ":7: VirtualService default/reviews ",
+      "spec.http[1].route[0]: unknown field \"wieght\", did you mean \"weight\"?\n");
+  EXPECT_TRUE(demo.WaitForOutput(words)) << words << demo.Output();
+  text.replace(at, 10, "weight: 80");
+  text.replace(text.find("weight: 10"), 10, "weight: 20");
+  ASSERT_TRUE(mesh::local::WriteAtomically(file, text).ok());
+  EXPECT_TRUE(demo.WaitForOutput("1 changed (VirtualService default/reviews)")) << demo.Output();
 }
 
 // Two demos at once, as two people on one machine would run them.
