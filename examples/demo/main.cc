@@ -207,10 +207,21 @@ void ShowStatus(const LocalMesh& mesh, StopSignals* signals) {
   }
 }
 
-std::string Beside(const std::string& flag, const std::string& name) {
-  if (!flag.empty()) return flag;
+std::filesystem::path OwnFolder() {
   std::error_code error;
-  return (std::filesystem::read_symlink("/proc/self/exe", error).parent_path() / name).string();
+  return std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
+}
+
+std::string Beside(const std::string& flag, const std::string& name) {
+  return flag.empty() ? (OwnFolder() / name).string() : flag;
+}
+
+// From the repository's top, or from bin/ in it.
+std::string BookinfoYaml() {
+  const std::filesystem::path here = "examples/bookinfo/yaml";
+  std::error_code error;
+  return std::filesystem::exists(here, error) ? here.string()
+                                              : (OwnFolder().parent_path() / here).string();
 }
 
 }  // namespace
@@ -222,7 +233,7 @@ int main(int argc, char** argv) {
   options.files =
       absl::StrSplit(absl::GetFlag(FLAGS_files), absl::ByAnyChar(" ,"), absl::SkipWhitespace());
   options.files.insert(options.files.end(), rest.begin() + 1, rest.end());
-  if (options.files.empty()) options.files = {"examples/bookinfo/yaml"};
+  if (options.files.empty()) options.files = {BookinfoYaml()};
   options.programs = {Beside(absl::GetFlag(FLAGS_meshd), "meshd"),
                       Beside(absl::GetFlag(FLAGS_mesh_proxy), "mesh-proxy"),
                       Beside(absl::GetFlag(FLAGS_bookinfo), "bookinfo")};
