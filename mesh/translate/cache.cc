@@ -10,6 +10,18 @@
 
 namespace mesh::translate {
 
+std::shared_ptr<const View> ViewCache::Get(const std::string& key,
+                                           const std::function<View()>& make) {
+  {
+    MutexLock lock(&mutex_);
+    if (const auto it = views_.find(key); it != views_.end()) return it->second;
+  }
+  // Two threads may make the same: the first one's stays.
+  auto made = std::make_shared<const View>(make());
+  MutexLock lock(&mutex_);
+  return views_.emplace(key, std::move(made)).first->second;
+}
+
 ResourcePtr ResourceCache::Make(std::string_view type_url, std::string name,
                                 std::unique_ptr<google::protobuf::Message> message,
                                 Provenance provenance) {

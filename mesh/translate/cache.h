@@ -14,6 +14,22 @@
 
 namespace mesh::translate {
 
+// Resources that all proxies of one kind are sent, and what was left out making them.
+struct View {
+  std::vector<ResourcePtr> clusters, endpoints, routes;
+  std::vector<Finding> findings;
+};
+
+// Views of one world by a key that names all that they depend on. Thread-safe.
+class ViewCache {
+ public:
+  std::shared_ptr<const View> Get(const std::string& key, const std::function<View()>& make);
+
+ private:
+  Mutex mutex_;
+  std::map<std::string, std::shared_ptr<const View>> views_ ABSL_GUARDED_BY(mutex_);
+};
+
 // A resource while it is being built.
 template <class M>
 struct Draft {

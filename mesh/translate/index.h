@@ -14,6 +14,7 @@
 #include "mesh/base/mutex.h"
 #include "mesh/config/snapshot.h"
 #include "mesh/registry/registry.h"
+#include "mesh/translate/cache.h"
 #include "mesh/translate/destination_rules.h"
 #include "mesh/translate/node.h"
 #include "mesh/translate/peer_authentication.h"
@@ -54,6 +55,8 @@ class Index {
   // The same where only the host is known.
   DestinationRulePtr RuleForHost(std::string_view host, const Scope& scope, const Node& node) const;
 
+  ViewCache& views() const { return views_; }
+
   // What was left out while indexing, whoever the proxy.
   const std::vector<Finding>& findings() const { return findings_; }
 
@@ -72,6 +75,7 @@ class Index {
   std::vector<config::ResourcePtr> gateways_;
   std::vector<Finding> findings_;
 
+  mutable ViewCache views_;
   mutable Mutex mutex_;
   mutable std::map<std::pair<const config::Resource*, std::string>, ScopePtr> scopes_
       ABSL_GUARDED_BY(mutex_);

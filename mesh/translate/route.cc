@@ -273,6 +273,12 @@ class RuleTranslator {
   const int index_;
 };
 
+// Whether a condition is the same for every proxy.
+bool ForEveryProxy(const HTTPMatchRequest& match) {
+  return match.port() == 0 && match.gateways().empty() && match.source_labels().empty() &&
+         match.source_namespace().empty();
+}
+
 // Says of all rules from `rule` on that no request gets there.
 void ReportUnreached(const RouteContext& context, const VirtualService& virtual_service, int rule,
                      const Origin& catch_all) {
@@ -314,8 +320,10 @@ std::vector<RouteDraft> VirtualServiceRoutes(const RouteContext& context,
     if (everything >= 0) {
       if (auto route = translator.Translate(everything)) {
         routes.push_back(*std::move(route));
-        ReportUnreached(context, virtual_service, i + 1,
-                        virtual_service.OriginOfMatch(i, everything));
+        if (ForEveryProxy(spec.http(i).match(everything))) {
+          ReportUnreached(context, virtual_service, i + 1,
+                          virtual_service.OriginOfMatch(i, everything));
+        }
         break;
       }
     }
@@ -325,7 +333,7 @@ std::vector<RouteDraft> VirtualServiceRoutes(const RouteContext& context,
       if (!route.has_value()) continue;
       done = MatchesEverything(route->message.match());
       routes.push_back(*std::move(route));
-      if (done) {
+      if (done && ForEveryProxy(spec.http(i).match(j))) {
         ReportUnreached(context, virtual_service, i + 1, virtual_service.OriginOfMatch(i, j));
       }
     }

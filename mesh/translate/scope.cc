@@ -125,6 +125,16 @@ void EachDestination(const networking::VirtualService& spec, const Visit& visit)
   }
 }
 
+template <class Rules>
+bool AnyByLabels(const Rules& rules) {
+  for (const auto& rule : rules) {
+    for (const auto& match : rule.match()) {
+      if (!match.source_labels().empty()) return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
 ServicePtr Scope::FindService(std::string_view host) const {
@@ -184,6 +194,9 @@ ScopePtr MakeScope(const Index& index, const config::ResourcePtr& sidecar, std::
     for (const ServicePtr& service : listener.services) all.Add(service);
     // What a VirtualService leads to is needed too, imported or not.
     for (const VirtualServicePtr& virtual_service : listener.virtual_services) {
+      const networking::VirtualService& spec = virtual_service->spec;
+      scope->by_labels |=
+          AnyByLabels(spec.http()) || AnyByLabels(spec.tls()) || AnyByLabels(spec.tcp());
       EachDestination(virtual_service->spec, [&](const std::string& host) {
         ServicePtr found;
         for (const ServicePtr& service : index.registry().FindServices(host)) {

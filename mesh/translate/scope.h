@@ -39,6 +39,8 @@ struct Scope {
   // Of all listeners, each host once, ports added up.
   std::vector<registry::ServicePtr> services;
   std::map<std::string, registry::ServicePtr, std::less<>> by_host;
+  // Whether some VirtualService looks at the labels of its clients: then proxies differ by theirs.
+  bool by_labels = false;
   bool allow_any = true;  // what happens to hosts that nobody declared
   const istio::networking::v1alpha3::Destination* egress_proxy = nullptr;
 

@@ -1,10 +1,16 @@
 #include "mesh/translate/translate.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <memory>
 #include <set>
+#include <string>
+#include <string_view>
 #include <tuple>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "mesh/base/strings.h"
 #include "mesh/translate/cache.h"
 #include "mesh/translate/cluster.h"
 #include "mesh/translate/endpoint.h"
@@ -48,21 +54,62 @@ class Translator {
     output_.clusters.push_back(cache_.Make(kClusterType, std::move(name), std::move(draft)));
   }
 
-  void AddOutboundClusters() {
+  // What proxies of this scope have in common.
+  std::string KeyOf(std::string_view what) const {
+    return absl::StrCat(reinterpret_cast<uintptr_t>(scope_.get()), "|", Absl(what));
+  }
+
+  View MakeOutboundClusters() const {
+    View view;
+    std::set<std::string> names;
     for (OutboundClusterDraft& outbound :
-         OutboundClusters(index_, *scope_, node_, &output_.findings)) {
+         OutboundClusters(index_, *scope_, node_, &view.findings)) {
       const std::string name = outbound.cluster.message.name();
-      if (cluster_names_.count(name) != 0) continue;
+      if (!names.insert(name).second) continue;
       if (outbound.eds) {
         Draft<ClusterLoadAssignment> endpoints;
         endpoints.message =
             LoadAssignment(index_.registry(), *outbound.service,
                            *outbound.service->FindPort(outbound.port), outbound.subset, name);
         endpoints.provenance.emplace("", OriginIn(*outbound.service->source, ""));
-        output_.endpoints.push_back(cache_.Make(kEndpointType, name, std::move(endpoints)));
+        view.endpoints.push_back(cache_.Make(kEndpointType, name, std::move(endpoints)));
       }
-      AddCluster(std::move(outbound.cluster));
+      view.clusters.push_back(cache_.Make(kClusterType, name, std::move(outbound.cluster)));
     }
+    return view;
+  }
+
+  void AddOutboundClusters() {
+    const auto mode = node_.metadata.find("ROUTER_MODE");
+    const std::shared_ptr<const View> view = index_.views().Get(
+        KeyOf(absl::StrCat("clusters|", node_.type == NodeType::kRouter ? "router" : "sidecar", "|",
+                           mode == node_.metadata.end() ? "" : mode->second)),
+        [this] { return MakeOutboundClusters(); });
+    for (const ResourcePtr& cluster : view->clusters) cluster_names_.insert(cluster->name);
+    output_.clusters = view->clusters;
+    output_.endpoints = view->endpoints;
+    AddFindings(view->findings);
+  }
+
+  void AddFindings(const std::vector<Finding>& findings) {
+    output_.findings.insert(output_.findings.end(), findings.begin(), findings.end());
+  }
+
+  void AddOutboundRoutes(const std::string& name) {
+    std::string key = KeyOf(absl::StrCat("routes|", name));
+    if (scope_->by_labels) {
+      for (const auto& [label, value] : node_.labels) {
+        absl::StrAppend(&key, "|", label, "=", value);
+      }
+    }
+    const std::shared_ptr<const View> view = index_.views().Get(key, [&] {
+      View made;
+      made.routes.push_back(cache_.Make(
+          kRouteType, name, OutboundRoutes(index_, *scope_, node_, name, &made.findings)));
+      return made;
+    });
+    output_.routes.push_back(view->routes.front());
+    AddFindings(view->findings);
   }
 
   void AddSidecar() {
