@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build demo test fmt conformance setup clean
+.PHONY: help build demo test fmt conformance setup clean bench-route diff-envoy
 MAKEFLAGS += --no-print-directory
 
 MAINS := meshd mesh-proxy meshctl
@@ -27,6 +27,13 @@ test: setup  ## formatting, layering and all tests; the last line counts them
 
 conformance: build  ## counts answers equal to the originals'; DATA=DIRECTORY
 	@exec tests/conformance/run $(DATA)
+
+bench-route: setup  ## the route engine beside its peers: one table, and a plot in bin/route.svg
+	@exec benchmarks/route/run
+
+diff-envoy: setup  ## a million random requests over 2,000 random tables, asked of Envoy and of us
+	@third_party/setup/peer envoy >/dev/null
+	@bazel run --ui_event_filters=-info,-stdout,-stderr --noshow_progress //tests/route:diff_envoy -- $(or $(TABLES),2000) $(or $(REQUESTS),500) $(or $(SEED),1)
 
 fmt: setup  ## formats C++, protos and BUILD files in place
 	@exec tests/format --fix

@@ -33,7 +33,11 @@ constexpr const char* kDomains[] = {"shop.example",
                                     "*e",
                                     "a.*",
                                     "*.test"};
-constexpr const char* kHeaderNames[] = {"x-a", "x-b", "x-user", ":method", "x-n"};
+constexpr const char* kHeaderNames[] = {"x-a",        "x-b",  "x-user", ":method", "x-n",
+                                        ":authority", "host", ":path",  ":scheme", "x-none"};
+constexpr const char* kCookieNames[] = {"s", "t", "x"};
+constexpr const char* kCookies[] = {"s=a",        "s=a; t=b",     "t=\"ab\"",   "s=a; s=b", "x",
+                                    "s=;t=jason", " s = a ; t=1", "s=\"a; t=b", "=a",       "T=a"};
 constexpr const char* kValues[] = {"", "a", "b", "ab", "A", "GET", "POST", "1", "17", "jason"};
 constexpr const char* kMethods[] = {"GET", "POST", "PUT"};
 constexpr const char* kQueryNames[] = {"q", "a", "flag"};
@@ -45,6 +49,8 @@ constexpr const char* kValueRegexes[] = {"a.*",       "\\d+", "[a-z]+", "jas.n",
 constexpr const char* kTemplates[] = {
     "/a/*",           "/{x}/b", "/a/{rest=**}", "/*/ab/{y=v1/*}", "/{x}/{y}/{z=**}",
     "/v1/{x=a/*}/r1", "/**",    "/a/{x}"};
+
+constexpr const char* kOddities[] = {";v=1/a", "%2F", "%41", "//", "/./", "/../", ";", "/a;b/c"};
 
 std::string RandomPath(Random* random) {
   std::string path;
@@ -125,7 +131,27 @@ Rule RandomRule(Random* random, uint32_t id, const RandomOptions& options) {
     QueryMatch match;
     match.name = Pick(random, kQueryNames);
     if (!OneIn(random, 3)) match.value = RandomString(random);
+    if (!match.value && OneIn(random, 4)) match.present = false;
     rule.conditions.push_back(std::move(match));
+  }
+  if (OneIn(random, 10)) {
+    CookieMatch match;
+    match.name = Pick(random, kCookieNames);
+    match.value = RandomString(random);
+    match.invert = OneIn(random, 3);
+    rule.conditions.push_back(std::move(match));
+  }
+  if (OneIn(random, 25)) {
+    // Both are certain whatever the random value is.
+    FractionMatch match;
+    match.numerator = OneIn(random, 2) ? 0 : 100;
+    rule.conditions.push_back(match);
+  }
+  if (OneIn(random, 25)) {
+    TlsMatch match;
+    if (OneIn(random, 2)) match.presented = OneIn(random, 3);
+    if (OneIn(random, 2)) match.validated = OneIn(random, 3);
+    rule.conditions.push_back(match);
   }
   if (OneIn(random, 10)) rule.conditions.push_back(GrpcMatch{});
   return rule;
@@ -146,6 +172,7 @@ std::vector<std::shared_ptr<const VirtualHost>> RandomTable(Random* random,
       if (used.insert(domain).second) host->domains.push_back(domain);
     }
     if (host->domains.empty()) continue;
+    if (OneIn(random, 12)) host->require_tls = TlsRequirement::kAll;
     const size_t rules = Below(random, options.max_rules + 1);
     for (size_t j = 0; j < rules; ++j) {
       host->rules.push_back(RandomRule(random, static_cast<uint32_t>(j), options));
@@ -179,14 +206,20 @@ RandomRequest MakeRandomRequest(Random* random) {
   made.authority = Pick(random, kHosts);
   made.path = RandomPath(random);
   if (OneIn(random, 12)) made.path += "\xc3\xa9";
+  if (OneIn(random, 10)) made.path += Pick(random, kOddities);
   if (OneIn(random, 4)) {
     absl::StrAppend(&made.path, "?", Pick(random, kQueryNames), "=", Pick(random, kValues));
     if (OneIn(random, 3)) absl::StrAppend(&made.path, "&", Pick(random, kQueryNames));
+    if (OneIn(random, 3)) {
+      absl::StrAppend(&made.path, "&", Pick(random, kQueryNames), "=", Pick(random, kValues));
+    }
+    if (OneIn(random, 10)) made.path += "&&=a&?a=b";
   }
   for (size_t i = Below(random, 4); i > 0; --i) {
     const std::string name = Pick(random, kHeaderNames);
-    if (name[0] != ':') made.headers.Add(name, Pick(random, kValues));
+    if (name[0] != ':' && name != "host") made.headers.Add(name, Pick(random, kValues));
   }
+  while (OneIn(random, 4)) made.headers.Add("cookie", Pick(random, kCookies));
   if (OneIn(random, 8)) made.headers.Add("content-type", "application/grpc");
   made.random = (*random)();
   return made;

@@ -1,0 +1,47 @@
+// The peer for path-only tables: the same paths and templates, uniform hits, nanoseconds a match.
+// matchit's templates: /shelves/{a}/r7/{b}.
+use std::hint::black_box;
+use std::time::Instant;
+
+fn xorshift(state: &mut u64) -> u64 {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    *state
+}
+
+fn measure(name: &str, n: usize, insert: impl Fn(usize) -> String, ask: impl Fn(usize) -> String) {
+    let mut router = matchit::Router::new();
+    for i in 0..n {
+        router.insert(insert(i), i).unwrap();
+    }
+    let mut state = 42u64;
+    let asked: Vec<String> = (0..1 << 14).map(|_| ask(xorshift(&mut state) as usize % n)).collect();
+    let rounds = 20;
+    let mut best = f64::MAX;
+    for _ in 0..rounds {
+        let start = Instant::now();
+        for path in &asked {
+            black_box(router.at(black_box(path)).unwrap().value);
+        }
+        best = best.min(start.elapsed().as_nanos() as f64 / asked.len() as f64);
+    }
+    println!("{{\"name\":\"matchit/{}/{}\",\"ns\":{:.1}}}", name, n, best);
+}
+
+fn main() {
+    for n in [10, 1000, 10000, 100000] {
+        measure(
+            "exact",
+            n,
+            |i| format!("/api/v1/tenant-{}/orders/{}", i % 97, i),
+            |i| format!("/api/v1/tenant-{}/orders/{}", i % 97, i),
+        );
+        measure(
+            "template",
+            n,
+            |i| format!("/shelves/{{a}}/r{}/{{b}}", i),
+            |i| format!("/shelves/one/r{}/book", i),
+        );
+    }
+}
