@@ -3,16 +3,11 @@
 #include <memory>
 #include <ostream>
 
+#include "mesh/base/version.h"
 #include "mesh/ctl/json_output.h"
 #include "nlohmann/json.hpp"
 
 namespace mesh::ctl {
-namespace {
-
-constexpr char kVersion[] = "0.1.0";
-constexpr char kIstioSemantics[] = "1.7.3";
-
-}  // namespace
 
 void AddVersion(CLI::App* root, Context* context) {
   CLI::App* command = root->add_subcommand("version", "Print the version of meshctl");

@@ -20,6 +20,7 @@
 #include "absl/time/time.h"
 #include "mesh/base/clock.h"
 #include "mesh/base/log.h"
+#include "mesh/base/version.h"
 #include "mesh/config/snapshot.h"
 #include "mesh/config/source.h"
 #include "mesh/translate/world.h"
@@ -45,7 +46,7 @@ struct ControlPlaneOptions {
   absl::Duration debounce_max = absl::Seconds(1);
 
   std::string identifier = "meshd";  // "meshd" in the rows of /debug/syncz
-  std::string version = "0.1.0";     // of /version and pilot_info
+  std::string version = kVersion;    // of /version and pilot_info
   LogSink* log = LogSink::Null();    // components "discovery" and "xds"; outlives this
   const Clock* clock = Clock::Real();
 };
