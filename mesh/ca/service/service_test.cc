@@ -12,9 +12,11 @@
 #include "mesh/base/clock.h"
 #include "mesh/ca/self_signed.h"
 #include "mesh/ca/service/authenticator.h"
+#include "mesh/ca/service/certificate_client.h"
 #include "mesh/ca/service/certificate_service.h"
 #include "mesh/ca/service/server_certificate.h"
 #include "mesh/ca/state_store.h"
+#include "mesh/ca/workload_certificate.h"
 #include "mesh/tls/csr.h"
 #include "mesh/tls/testing.h"
 
@@ -267,6 +269,41 @@ TEST_F(ServiceTest, WhileARootRotatesTheLastEntryHoldsBoth) {
   ASSERT_TRUE(Call(KubernetesToken(), nullptr, Csr()).ok());
   ASSERT_EQ(response_.cert_chain_size(), 2);
   EXPECT_EQ(*tls::Certificate::ListFromPem(response_.cert_chain(1)), authority_->bundle()->roots);
+}
+
+// A workload obtains its certificate with a join token and renews it with the certificate itself.
+TEST_F(ServiceTest, AWorkloadJoinsAndRenews) {
+  FakeClock clock(absl::Now());
+  std::string token = join_tokens_->Create(Workload("web"));
+  std::shared_ptr<const WorkloadCertificate::Held> shown;
+  WorkloadCertificateOptions options;
+  options.clock = &clock;
+  options.request = [&](const std::string& csr) {
+    grpc::SslCredentialsOptions tls;
+    tls.pem_root_certs = tls::ToPem(authority_->bundle()->roots);
+    if (shown != nullptr) {
+      tls.pem_cert_chain = tls::ToPem(shown->identity.chain);
+      tls.pem_private_key = shown->identity.key.ToPem();
+    }
+    grpc::ChannelArguments arguments;
+    arguments.SetSslTargetNameOverride("istiod.istio-system.svc");
+    CertificateClientOptions client_options;
+    client_options.channel = grpc::CreateCustomChannel(absl::StrCat("127.0.0.1:", port_),
+                                                       grpc::SslCredentials(tls), arguments);
+    client_options.token = [&] { return token; };
+    return CertificateClient(client_options).Request(csr);
+  };
+  WorkloadCertificate certificate(options);
+  certificate.Poll();
+  shown = certificate.current();
+  ASSERT_NE(shown, nullptr) << certificate.last_error();
+  EXPECT_EQ(shown->identity.chain[0].SpiffeIdentity()->ToString(), Workload("web").ToString());
+  EXPECT_EQ(shown->roots, authority_->bundle()->roots);
+  token.clear();
+  clock.Advance(absl::Hours(12));
+  certificate.Poll();
+  ASSERT_EQ(certificate.current()->generation, 2) << certificate.last_error();
+  EXPECT_THAT(log_.lines().back(), HasSubstr(" by client certificate: "));
 }
 
 // The files that gRPC watches are replaced while connections are made.
