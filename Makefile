@@ -5,7 +5,6 @@ SHELL := /bin/bash
 .PHONY: help build demo test fmt conformance setup clean bench-route diff-envoy
 MAKEFLAGS += --no-print-directory
 
-MAINS := meshd mesh-proxy meshctl
 FILES ?=
 CHECK ?=
 DATA ?= $(MESH_SHARED)/conformance
