@@ -5,6 +5,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "mesh/translate/endpoint.h"
+#include "mesh/translate/locality.h"
 #include "mesh/translate/names.h"
 #include "mesh/translate/proto.h"
 #include "mesh/translate/tls.h"
@@ -154,7 +155,12 @@ class OutboundPort {
     } else {
       ApplyTls(nullptr, "", {}, builder);
     }
+    SetPreference(part, &draft);
     Cluster& cluster = builder.cluster();
+    if (type_ == Cluster::STRICT_DNS && draft.locality != nullptr) {
+      PreferByLocality(node_.locality, *draft.locality, draft.failover,
+                       cluster.mutable_load_assignment());
+    }
     if (cluster.type() == Cluster::EDS) {
       auto* eds = cluster.mutable_eds_cluster_config();
       *eds->mutable_eds_config() = AdsSource();
@@ -166,6 +172,18 @@ class OutboundPort {
     draft.cluster.message = builder.Finish();
     draft.cluster.provenance = std::move(provenance);
     out->push_back(std::move(draft));
+  }
+
+  // The part's own blocks, else the rule's.
+  void SetPreference(const networking::Subset& part, OutboundClusterDraft* draft) const {
+    PortPolicy whole, own;
+    if (rule_ != nullptr) {
+      whole = PolicyAt(rule_->spec.traffic_policy(), port_.number);
+      own = PolicyAt(part.traffic_policy(), port_.number);
+    }
+    draft->locality = LocalitySettings(
+        index_.mesh(), own.load_balancer != nullptr ? own.load_balancer : whole.load_balancer);
+    draft->failover = own.outlier_detection != nullptr || whole.outlier_detection != nullptr;
   }
 
   void ApplyRule(int subset, const networking::Subset& part, ClusterBuilder& builder,

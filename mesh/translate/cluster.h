@@ -24,6 +24,9 @@ struct OutboundClusterDraft {
   uint32_t port = 0;
   registry::Labels subset;  // labels of its endpoints
   bool eds = false;         // its endpoints are a resource of their own
+  // How endpoints are preferred by where they are; null: not at all.
+  const istio::networking::v1alpha3::LocalityLoadBalancerSetting* locality = nullptr;
+  bool failover = false;  // unhealthy endpoints are noticed, so that others can take over
 };
 
 // Of every service and port that the node sees, each followed by its subsets; for a gateway that

@@ -5,22 +5,12 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_split.h"
-#include "mesh/base/strings.h"
+#include "mesh/translate/locality.h"
 #include "mesh/translate/proto.h"
 
 namespace mesh::translate {
 
 namespace endpoint_v3 = ::envoy::config::endpoint::v3;
-
-envoy::config::core::v3::Locality ParseLocality(std::string_view text) {
-  envoy::config::core::v3::Locality locality;
-  const std::vector<std::string> parts = absl::StrSplit(Absl(text), absl::MaxSplits('/', 2));
-  locality.set_region(parts[0]);
-  if (parts.size() > 1) locality.set_zone(parts[1]);
-  if (parts.size() > 2) locality.set_sub_zone(parts[2]);
-  return locality;
-}
 
 endpoint_v3::ClusterLoadAssignment LoadAssignment(const registry::Registry& registry,
                                                   const registry::Service& service,

@@ -5,14 +5,10 @@
 #include <string>
 #include <string_view>
 
-#include "envoy/config/core/v3/base.pb.h"
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "mesh/registry/registry.h"
 
 namespace mesh::translate {
-
-// "region/zone/sub-zone", the last two may be absent.
-envoy::config::core::v3::Locality ParseLocality(std::string_view text);
 
 // The ready endpoints of a port that have all labels of `subset`, grouped by locality in order of
 // its name. A locality's weight is the sum of its endpoints', which is 1 each where nobody says.

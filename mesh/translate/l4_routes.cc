@@ -181,6 +181,10 @@ listener_v3::Filter RouteFilter(
       targets.push_back({cluster_of(route), static_cast<uint32_t>(route.weight())});
     }
   }
+  if (targets.empty()) {
+    // Envoy would refuse a choice of nothing.
+    return TcpFilter(context.index.mesh(), kBlackHoleCluster, kBlackHoleCluster);
+  }
   return TcpFilter(context.index.mesh(),
                    absl::StrCat(virtual_service.name(), ".", virtual_service.ns()), targets);
 }

@@ -94,6 +94,14 @@ absl::StatusOr<Node> ParseNode(const envoy::config::core::v3::Node& proto) {
   }
   if (absl::Status status = SetType(parts[0], node); !status.ok()) return status;
   node.ip = parts[1];
+  const auto& locality = proto.locality();
+  if (!locality.region().empty()) {
+    node.locality = locality.region();
+    if (!locality.zone().empty()) absl::StrAppend(&node.locality, "/", locality.zone());
+    if (!locality.zone().empty() && !locality.sub_zone().empty()) {
+      absl::StrAppend(&node.locality, "/", locality.sub_zone());
+    }
+  }
   if (absl::Status status = SetPod(parts[2], node); !status.ok()) return status;
   nlohmann::json metadata = nlohmann::json::object();
   for (const auto& [key, value] : proto.metadata().fields()) {

@@ -35,6 +35,7 @@ struct Node {
   std::map<std::string, std::string> labels;
   std::string service_account;
   Interception interception = Interception::kRedirect;
+  std::string locality;  // region/zone/sub-zone; empty: as the registry knows it
   // The rest of node.metadata whose values are text.
   std::map<std::string, std::string> metadata;
 };

@@ -14,8 +14,11 @@ TEST(ParseNode, ReadsWhatABootstrapSays) {
   fields["SERVICE_ACCOUNT"].set_string_value("bookinfo-reviews");
   fields["CLUSTER_ID"].set_string_value("east");
   (*fields["LABELS"].mutable_struct_value()->mutable_fields())["app"].set_string_value("reviews");
+  proto.mutable_locality()->set_region("us");
+  proto.mutable_locality()->set_zone("west");
   const absl::StatusOr<Node> node = ParseNode(proto);
   ASSERT_TRUE(node.ok()) << node.status();
+  EXPECT_EQ(node->locality, "us/west");
   EXPECT_EQ(node->type, NodeType::kSidecar);
   EXPECT_EQ(node->ip, "127.1.0.3");
   EXPECT_EQ(node->name, "reviews-v1-0");

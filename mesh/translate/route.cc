@@ -1,5 +1,6 @@
 #include "mesh/translate/route.h"
 
+#include <algorithm>
 #include <iterator>
 #include <map>
 #include <optional>
@@ -111,8 +112,17 @@ class RuleTranslator {
     AddHeaderOperations(rule_.headers(), &route, &authority);
     if (rule_.has_redirect()) {
       if (!SetRedirect(&route)) return std::nullopt;
-    } else {
+    } else if (rule_.has_direct_response()) {
+      SetResponse(&route);
+    } else if (HasDestination()) {
       SetAction(authority, draft);
+    } else {
+      // Envoy would refuse the whole configuration.
+      Report(
+          "MSH0117", "",
+          "has no destination with a weight, no redirect and no directResponse; the rule is left "
+          "out");
+      return std::nullopt;
     }
     route.mutable_decorator()->set_operation(
         Operation(route, virtual_service_.name(), context_.port));
@@ -195,6 +205,24 @@ class RuleTranslator {
     }
   }
 
+  void SetResponse(route_v3::Route* route) const {
+    const networking::HTTPDirectResponse& from = rule_.direct_response();
+    route->mutable_direct_response()->set_status(from.status());
+    if (!from.has_body()) return;
+    auto* body = route->mutable_direct_response()->mutable_body();
+    if (from.body().specifier_case() == networking::HTTPBody::kBytes) {
+      body->set_inline_bytes(from.body().bytes());
+    } else {
+      body->set_inline_string(from.body().string());
+    }
+  }
+
+  bool HasDestination() const {
+    return rule_.route_size() == 1 ||
+           std::any_of(rule_.route().begin(), rule_.route().end(),
+                       [](const auto& part) { return part.weight() > 0; });
+  }
+
   std::string ClusterOf(const networking::Destination& destination) const {
     const registry::ServicePtr service = context_.service_of(destination.host());
     return DestinationCluster(destination, service.get(), context_.port);
@@ -240,7 +268,7 @@ class RuleTranslator {
     // Weight 0 takes no part, but a single destination gets everything whatever its weight.
     std::vector<int> parts;
     for (int i = 0; i < rule_.route_size(); ++i) {
-      if (rule_.route(i).weight() != 0 || rule_.route_size() == 1) parts.push_back(i);
+      if (rule_.route(i).weight() > 0 || rule_.route_size() == 1) parts.push_back(i);
     }
     std::string rewrite = authority;
     for (const int i : parts) {

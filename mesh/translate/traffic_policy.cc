@@ -3,6 +3,7 @@
 #include <limits>
 #include <utility>
 
+#include "mesh/translate/locality.h"
 #include "mesh/translate/proto.h"
 
 namespace mesh::translate {
@@ -61,6 +62,17 @@ ClusterBuilder::ClusterBuilder(const istio::mesh::v1alpha1::MeshConfig& mesh, st
     *cluster_.mutable_dns_refresh_rate() = mesh.dns_refresh_rate();
     cluster_.set_respect_dns_ttl(true);
   }
+  if (type == Cluster::EDS || type == Cluster::STRICT_DNS) UseLocalityWeights(nullptr);
+}
+
+void ClusterBuilder::UseLocalityWeights(const LoadBalancerSettings* settings) {
+  const auto* locality = LocalitySettings(mesh_, settings);
+  if (locality != nullptr && !locality->distribute().empty()) {
+    // Without it, Envoy does not look at the weights of localities.
+    cluster_.mutable_common_lb_config()->mutable_locality_weighted_lb_config();
+  } else if (cluster_.has_common_lb_config()) {
+    cluster_.mutable_common_lb_config()->clear_locality_weighted_lb_config();
+  }
 }
 
 void ClusterBuilder::UseHttp2() { http2_ = true; }
@@ -72,6 +84,7 @@ void ClusterBuilder::UseDownstreamProtocol() {
 
 void ClusterBuilder::ApplyLoadBalancer(const LoadBalancerSettings& settings) {
   if (cluster_.type() == Cluster::ORIGINAL_DST) return;
+  UseLocalityWeights(&settings);
   switch (settings.simple()) {
     case LoadBalancerSettings::LEAST_CONN:
     case LoadBalancerSettings::LEAST_REQUEST:

@@ -50,6 +50,9 @@ class ClusterBuilder {
   Cluster Finish();
 
  private:
+  // `settings` may be null: then the mesh's count.
+  void UseLocalityWeights(const istio::networking::v1alpha3::LoadBalancerSettings* settings);
+
   const istio::mesh::v1alpha1::MeshConfig& mesh_;
   Cluster cluster_;
   envoy::extensions::upstreams::http::v3::HttpProtocolOptions http_;

@@ -17,6 +17,7 @@
 #include "mesh/translate/gateway.h"
 #include "mesh/translate/inbound.h"
 #include "mesh/translate/index.h"
+#include "mesh/translate/locality.h"
 #include "mesh/translate/names.h"
 #include "mesh/translate/outbound_listeners.h"
 #include "mesh/translate/outbound_routes.h"
@@ -31,6 +32,11 @@ class Translator {
  public:
   Translator(const World& world, const Node& node)
       : index_(world.index()), cache_(world.cache()), node_(node), scope_(index_.ScopeOf(node)) {
+    if (node_.locality.empty()) {
+      if (const auto workload = index_.registry().FindWorkloadByIp(node_.ip)) {
+        node_.locality = workload->locality;
+      }
+    }
     output_.findings = index_.findings();
   }
 
@@ -71,6 +77,10 @@ class Translator {
         endpoints.message =
             LoadAssignment(index_.registry(), *outbound.service,
                            *outbound.service->FindPort(outbound.port), outbound.subset, name);
+        if (outbound.locality != nullptr) {
+          PreferByLocality(node_.locality, *outbound.locality, outbound.failover,
+                           &endpoints.message);
+        }
         endpoints.provenance.emplace("", OriginIn(*outbound.service->source, ""));
         view.endpoints.push_back(cache_.Make(kEndpointType, name, std::move(endpoints)));
       }
@@ -83,7 +93,7 @@ class Translator {
     const auto mode = node_.metadata.find("ROUTER_MODE");
     const std::shared_ptr<const View> view = index_.views().Get(
         KeyOf(absl::StrCat("clusters|", node_.type == NodeType::kRouter ? "router" : "sidecar", "|",
-                           mode == node_.metadata.end() ? "" : mode->second)),
+                           mode == node_.metadata.end() ? "" : mode->second, "|", node_.locality)),
         [this] { return MakeOutboundClusters(); });
     for (const ResourcePtr& cluster : view->clusters) cluster_names_.insert(cluster->name);
     output_.clusters = view->clusters;
@@ -170,7 +180,7 @@ class Translator {
 
   const Index& index_;
   ResourceCache& cache_;
-  const Node& node_;
+  Node node_;
   const ScopePtr scope_;
   Output output_;
   std::set<std::string> cluster_names_, listener_names_;

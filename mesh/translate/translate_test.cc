@@ -778,6 +778,82 @@ spec:
   EXPECT_EQ(groups[1]["lbEndpoints"][0]["loadBalancingWeight"], 3);
 }
 
+TEST(Translate, NearerEndpointsComeFirstWhereFailuresAreNoticed) {
+  const Mesh mesh(R"(
+apiVersion: networking.istio.io/v1alpha3
+kind: ServiceEntry
+metadata: {name: db, namespace: default}
+spec:
+  hosts: [db.example.com]
+  ports: [{number: 80, name: http, protocol: HTTP}]
+  resolution: STATIC
+  endpoints: [{address: 10.1.0.1, locality: us/west}, {address: 10.1.0.3, locality: eu}]
+---
+apiVersion: networking.istio.io/v1alpha3
+kind: DestinationRule
+metadata: {name: db, namespace: default}
+spec: {host: db.example.com, trafficPolicy: {outlierDetection: {consecutive5xxErrors: 1}}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: near, namespace: default, labels: {istio-locality: us.west.1}}
+spec: {containers: [{name: c}]}
+)");
+  const json groups =
+      Get(mesh.For("near.default").endpoints, "outbound|80||db.example.com")["endpoints"];
+  EXPECT_EQ(groups[0]["locality"]["region"], "eu");
+  EXPECT_EQ(groups[0]["priority"], 1);
+  EXPECT_FALSE(groups[1].contains("priority"));
+  // A proxy that does not know where it is prefers none.
+  EXPECT_FALSE(
+      Get(mesh.For("ratings-0.default").endpoints, "outbound|80||db.example.com")["endpoints"][0]
+          .contains("priority"));
+}
+
+TEST(Translate, SharesOfLocalitiesAreWeights) {
+  const Mesh mesh(R"(
+apiVersion: networking.istio.io/v1alpha3
+kind: DestinationRule
+metadata: {name: reviews, namespace: default}
+spec:
+  host: reviews
+  trafficPolicy:
+    loadBalancer:
+      localityLbSetting: {distribute: [{from: us/*, to: {us/*: 80, eu/*: 20}}]}
+)");
+  EXPECT_TRUE(Get(mesh.For("ratings-0.default").clusters,
+                  "outbound|9080||reviews.default.svc.cluster.local")["commonLbConfig"]
+                  .contains("localityWeightedLbConfig"));
+  EXPECT_FALSE(Get(mesh.For("ratings-0.default").clusters,
+                   "outbound|9080||ratings.default.svc.cluster.local")
+                   .contains("commonLbConfig"));
+}
+
+TEST(Translate, ARuleMayAnswerItself) {
+  const Mesh mesh(R"(
+apiVersion: networking.istio.io/v1alpha3
+kind: VirtualService
+metadata: {name: reviews, namespace: default}
+spec:
+  hosts: [reviews]
+  http:
+  - match: [{uri: {prefix: /down}}]
+    directResponse: {status: 503, body: {string: later}}
+  - match: [{uri: {prefix: /nowhere}}]
+    route: [{destination: {host: a}, weight: 0}, {destination: {host: b}, weight: 0}]
+)");
+  const Output output = mesh.For("ratings-0.default");
+  const json routes =
+      VirtualHost(output.routes, "9080", "reviews.default.svc.cluster.local:9080")["routes"];
+  ASSERT_EQ(routes.size(), 1);
+  EXPECT_EQ(routes[0]["directResponse"]["status"], 503);
+  EXPECT_EQ(routes[0]["directResponse"]["body"]["inlineString"], "later");
+  EXPECT_THAT(Findings(output),
+              ElementsAre("MSH0117 VirtualService default/reviews spec.http[1]: has no destination "
+                          "with a weight, no redirect and no directResponse; the rule is left "
+                          "out"));
+}
+
 TEST(Translate, ANameThatCannotBeResolvedHasNoCluster) {
   const Mesh mesh(R"(
 apiVersion: networking.istio.io/v1alpha3

@@ -61,6 +61,7 @@ absl::StatusOr<Node> World::NodeOf(std::string_view pod) const {
   node.ip = workload->ip;
   node.labels = workload->labels;
   node.service_account = workload->service_account;
+  node.locality = workload->locality;
   node.type = workload->router ? NodeType::kRouter : NodeType::kSidecar;
   return node;
 }
