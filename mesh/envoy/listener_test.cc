@@ -28,10 +28,10 @@ namespace {
 template <class Proto>
 Proto FromJson(const std::string& json) {
   // Any's JSON form needs these linked in.
-  ::envoy::extensions::access_loggers::file::v3::FileAccessLog::default_instance();
-  ::envoy::extensions::filters::http::cors::v3::Cors::default_instance();
-  ::envoy::extensions::filters::http::router::v3::Router::default_instance();
-  ::envoy::extensions::transport_sockets::tls::v3::DownstreamTlsContext::default_instance();
+  ::envoy::extensions::access_loggers::file::v3::FileAccessLog::descriptor();
+  ::envoy::extensions::filters::http::cors::v3::Cors::descriptor();
+  ::envoy::extensions::filters::http::router::v3::Router::descriptor();
+  ::envoy::extensions::transport_sockets::tls::v3::DownstreamTlsContext::descriptor();
   Proto proto;
   const auto status = google::protobuf::util::JsonStringToMessage(json, &proto);
   EXPECT_TRUE(status.ok()) << status.ToString() << "\n" << json;

@@ -110,7 +110,7 @@ class AdminServer::Connection final : public Socket {
 class AdminServer::Acceptor final : public EventHandler {
  public:
   Acceptor(AdminServer* server, int fd) : server_(server), fd_(fd) {
-    server_->loop_->network().WatchReads(fd, this);
+    server_->loop_->network().Watch(fd, this, {/*reads=*/true, /*writes=*/false});
   }
   ~Acceptor() override { server_->loop_->network().Close(fd_); }
 

@@ -13,7 +13,7 @@ namespace mesh::proxy {
 class EventLoop::Waker final : public EventHandler {
  public:
   explicit Waker(Network* network) : fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
-    network->WatchReads(fd_, this);
+    network->Watch(fd_, this, {/*reads=*/true, /*writes=*/false});
   }
   ~Waker() override { close(fd_); }
   void Wake() {
@@ -79,21 +79,22 @@ void EventLoop::Post(std::function<void()> work) {
 }
 
 void EventLoop::Turn(int timeout_ms) {
-  const int until_timer = again_.empty() ? TimeoutMs() : 0;
+  const int until_timer = TimeoutMs();
   if (timeout_ms < 0 || (until_timer >= 0 && until_timer < timeout_ms)) timeout_ms = until_timer;
   ReadyEvent events[64];
   const int n = network_->Wait(events, 64, timeout_ms);
   Refresh();
-  std::vector<EventHandler*> again;
-  again.swap(again_);
-  for (int i = 0; i < n; ++i) static_cast<EventHandler*>(events[i].handler)->OnReady(events[i]);
-  for (EventHandler* handler : again) {
-    ReadyEvent event;
-    event.handler = handler;
-    event.readable = true;
-    handler->OnReady(event);
+  // The waker is silenced before its work is taken: whoever posts in between wakes the next turn.
+  EventHandler* const waker = waker_.get();
+  for (int i = 0; i < n; ++i) {
+    if (events[i].handler != waker) continue;
+    waker->OnReady(events[i]);
+    RunPosted();
   }
-  RunPosted();
+  for (int i = 0; i < n; ++i) {
+    auto* const handler = static_cast<EventHandler*>(events[i].handler);
+    if (handler != waker) handler->OnReady(events[i]);
+  }
   FireTimers();
   // Flushing may write more: a full pipe that empties lets its source go on.
   for (size_t i = 0; i < flush_.size(); ++i) {
@@ -125,10 +126,6 @@ void EventLoop::FlushLater(EventHandler* handler) {
   flush_.push_back(handler);
 }
 
-void EventLoop::ReadyLater(EventHandler* handler) {
-  if (std::find(again_.begin(), again_.end(), handler) == again_.end()) again_.push_back(handler);
-}
-
 void EventLoop::DeleteLater(std::unique_ptr<EventHandler> handler) {
   garbage_.push_back(std::move(handler));
 }
@@ -140,7 +137,6 @@ void EventLoop::Forget(EventHandler* handler) {
     }
     handler->flush_queued_ = false;
   }
-  again_.erase(std::remove(again_.begin(), again_.end(), handler), again_.end());
 }
 
 int EventLoop::TimeoutMs() const {
@@ -155,7 +151,7 @@ void EventLoop::FireTimers() {
     Timer* timer = heap_[0];
     RemoveTimer(timer);
     if (timer->deadline_ == 0) continue;
-    if (timer->deadline_ > now_) {  // moved since it was put in
+    if (timer->deadline_ > timer->heap_key_) {  // moved since it was put in
       InsertTimer(timer);
       continue;
     }

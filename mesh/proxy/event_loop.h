@@ -1,8 +1,9 @@
 // One thread's loop: descriptors, timers, work from other threads, and what must wait for the end
 // of a turn.
 //
-// A turn is: wait; handle each event; run posted work; fire timers; flush what was written; delete
-// what was given up. Nothing is deleted while an event of the same turn may still name it.
+// A turn is: wait; run posted work; handle each event; fire timers; flush what was written; delete
+// what was given up. So work that was posted before a byte was sent runs before the byte is read,
+// and nothing is deleted while an event of the same turn may still name it.
 #ifndef MESH_PROXY_EVENT_LOOP_H_
 #define MESH_PROXY_EVENT_LOOP_H_
 
@@ -86,8 +87,6 @@ class EventLoop {
 
   // Calls handler->Flush() before this turn ends (once, however often it is asked for).
   void FlushLater(EventHandler* handler);
-  // Says that a handler may have more to read though no new event will come.
-  void ReadyLater(EventHandler* handler);
   void DeleteLater(std::unique_ptr<EventHandler> handler);
   // A handler that goes away in another way than DeleteLater must be forgotten first.
   void Forget(EventHandler* handler);
@@ -115,7 +114,6 @@ class EventLoop {
   Nanos now_ = 0;
   std::vector<Timer*> heap_;
   std::vector<EventHandler*> flush_;
-  std::vector<EventHandler*> again_;
   std::vector<std::unique_ptr<EventHandler>> garbage_;
   std::atomic<bool> stop_{false};
   Mutex mutex_;

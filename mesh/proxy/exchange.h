@@ -181,7 +181,7 @@ class Exchange final : private ConnectionUser, private ConnectionWaiter {
   uint32_t flags_ = 0;
   uint64_t bytes_received_ = 0;
   uint64_t bytes_sent_ = 0;
-  std::string_view details_;
+  std::string details_;
   std::string failure_reason_;
   std::string upstream_local_;
 

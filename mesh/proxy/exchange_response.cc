@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "mesh/base/strings.h"
 #include "mesh/http/host.h"
 #include "mesh/proxy/exchange.h"
@@ -154,7 +155,8 @@ void Exchange::OnUpstreamFailure(UpstreamFailure failure, int error, bool heard,
   if (!connected) {
     failure_reason_ = failure == UpstreamFailure::kConnectTimeout
                           ? ""
-                          : absl::StrCat("delayed connect error: ", strerror(error));
+                          : absl::StrCat("delayed_connect_error:_",
+                                         absl::StrReplaceAll(strerror(error), {{" ", "_"}}));
   }
   DropUpstream(Drop::kAbort);
   if (response_started_) {
@@ -174,14 +176,9 @@ void Exchange::OnUpstreamFailure(UpstreamFailure failure, int error, bool heard,
   if (!sent) kinds |= kRetryResetBeforeRequest;
   if (WantsRetry(kinds) && Retry()) return;
   const std::string_view reason = Reason(failure);
-  const std::string_view details =
-      failure == UpstreamFailure::kProtocol
-          ? "upstream_reset_before_response_started{protocol_error}"
-          : (connected
-                 ? "upstream_reset_before_response_started{connection_termination}"
-                 : (failure == UpstreamFailure::kConnectTimeout
-                        ? "upstream_reset_before_response_started{connection_timeout}"
-                        : "upstream_reset_before_response_started{remote_connection_failure}"));
+  std::string details = absl::StrCat("upstream_reset_before_response_started{", Absl(reason),
+                                     failure_reason_.empty() ? "" : "|", failure_reason_, "}");
+  std::replace(details.begin(), details.end(), ' ', '_');
   ReplyUpstream(failure == UpstreamFailure::kProtocol ? 502 : 503, reason, Bit(FlagOf(failure)),
                 details);
 }
@@ -224,12 +221,12 @@ void Exchange::OnRouteTimeout() {
     if (upstream_host_) ++upstream_host_->stats.rq_timeout;
   }
   if (response_started_) {
-    return FailResponse(Bit(ResponseFlag::kUpstreamRequestTimeout), "upstream_response_timeout");
+    return FailResponse(Bit(ResponseFlag::kUpstreamRequestTimeout), "response_timeout");
   }
   LocalReply reply;
   reply.status = 504;
   reply.body = "upstream request timeout";
-  reply.details = "upstream_response_timeout";
+  reply.details = "response_timeout";
   reply.flags = Bit(ResponseFlag::kUpstreamRequestTimeout);
   Reply(reply);
 }
@@ -283,10 +280,10 @@ void Exchange::OnResponseHead(MessageHead* head) {
 
   PrepareResponse(manager(), listener_config_->listener.direction, host_->date(), upgraded,
                   &head->headers);
-  if (!manager().suppress_envoy_headers) {
-    const Nanos from = request_end_ > 0 ? request_end_ : start_;
-    head->headers.SetView(HeaderId::kXEnvoyUpstreamServiceTime,
-                          head->headers.arena()->Decimal((response_start_ - from) / kMillisecond));
+  if (!manager().suppress_envoy_headers && request_end_ > 0) {
+    head->headers.SetView(
+        HeaderId::kXEnvoyUpstreamServiceTime,
+        head->headers.arena()->Decimal((response_start_ - request_end_) / kMillisecond));
   }
   const Routes& routes = *listener_config_->routes;
   if (routes.config->HostOf(match_)->include_attempt_count_in_response) {
@@ -339,8 +336,7 @@ void Exchange::ReplyUpstream(int status, std::string_view reason, uint32_t flags
   reply.flags = flags;
   const std::string body =
       absl::StrCat("upstream connect error or disconnect/reset before headers. ",
-                   attempts_ > 1 ? "retried and the latest " : "", "reset reason: ", Absl(reason),
-                   failure_reason_.empty() ? "" : ", transport failure reason: ", failure_reason_);
+                   attempts_ > 1 ? "retried and the latest " : "", "reset reason: ", Absl(reason));
   reply.body = body;
   reply.overloaded = (flags & Bit(ResponseFlag::kUpstreamOverflow)) != 0;
   Reply(reply);
@@ -503,7 +499,7 @@ void Exchange::Release() {
   flags_ = 0;
   bytes_received_ = bytes_sent_ = 0;
   request_end_ = upstream_request_end_ = response_start_ = 0;
-  details_ = std::string_view();
+  details_.clear();
   failure_reason_.clear();
   upstream_local_.clear();
   response_headers_ = nullptr;

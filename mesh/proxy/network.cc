@@ -15,6 +15,16 @@ void SetOption(int fd, int level, int name, int value) {
   setsockopt(fd, level, name, &value, sizeof(value));
 }
 
+// Level-triggered, so that a read or a write may be as short as it likes. A broken connection is
+// reported whatever is asked for: where nobody reads, by its edge alone.
+epoll_event EventFor(void* handler, Interest interest) {
+  epoll_event event = {};
+  event.events = (interest.reads ? EPOLLIN | EPOLLRDHUP : 0u) | (interest.writes ? EPOLLOUT : 0u);
+  if (!interest.reads) event.events |= EPOLLET;
+  event.data.ptr = handler;
+  return event;
+}
+
 }  // namespace
 
 EpollNetwork::EpollNetwork() : epoll_(epoll_create1(EPOLL_CLOEXEC)) {}
@@ -80,18 +90,14 @@ void EpollNetwork::SetReset(int fd) {
 
 void EpollNetwork::Close(int fd) { close(fd); }
 
-int EpollNetwork::Watch(int fd, void* handler) {
-  epoll_event event = {};
-  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-  event.data.ptr = handler;
+int EpollNetwork::Watch(int fd, void* handler, Interest interest) {
+  epoll_event event = EventFor(handler, interest);
   return epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : -errno;
 }
 
-int EpollNetwork::WatchReads(int fd, void* handler) {
-  epoll_event event = {};
-  event.events = EPOLLIN;
-  event.data.ptr = handler;
-  return epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : -errno;
+void EpollNetwork::ChangeInterest(int fd, void* handler, Interest interest) {
+  epoll_event event = EventFor(handler, interest);
+  epoll_ctl(epoll_, EPOLL_CTL_MOD, fd, &event);
 }
 
 void EpollNetwork::Unwatch(int fd) { epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr); }

@@ -14,7 +14,14 @@
 
 namespace mesh::proxy {
 
-// What happened on a descriptor; edge-triggered: each is said once, when it begins.
+// What a descriptor is watched for; that its connection is broken is always said.
+struct Interest {
+  bool reads = false;
+  bool writes = false;
+};
+
+// What is so on a descriptor, said again as long as it is and is asked for; but without interest in
+// reads, that a connection is broken is said once.
 struct ReadyEvent {
   void* handler = nullptr;  // as given to Watch
   bool readable = false;
@@ -43,10 +50,9 @@ class Network {
   virtual void SetReset(int fd) = 0;
   virtual void Close(int fd) = 0;
 
-  // Readable, writable and hangup of `fd` are reported with `handler` until it is closed.
-  virtual int Watch(int fd, void* handler) = 0;
-  // Readable alone, level-triggered: for listening sockets and wake-ups.
-  virtual int WatchReads(int fd, void* handler) = 0;
+  // Events come with `handler`. Closing ends it.
+  virtual int Watch(int fd, void* handler, Interest interest) = 0;
+  virtual void ChangeInterest(int fd, void* handler, Interest interest) = 0;
   virtual void Unwatch(int fd) = 0;
   // Waits for at most `timeout_ms` (-1: without end); returns how many events were written.
   virtual int Wait(ReadyEvent* events, int capacity, int timeout_ms) = 0;
@@ -67,8 +73,8 @@ class EpollNetwork : public Network {
   void ShutdownWrites(int fd) override;
   void SetReset(int fd) override;
   void Close(int fd) override;
-  int Watch(int fd, void* handler) override;
-  int WatchReads(int fd, void* handler) override;
+  int Watch(int fd, void* handler, Interest interest) override;
+  void ChangeInterest(int fd, void* handler, Interest interest) override;
   void Unwatch(int fd) override;
   int Wait(ReadyEvent* events, int capacity, int timeout_ms) override;
 

@@ -75,6 +75,7 @@ class Proxy::Core {
   explicit Core(ProxyOptions options)
       : options_(std::move(options)),
         labels_(LabelsOf(options_.node)),
+        log_writer_(options_.access_log),
         loop_(std::make_unique<EpollNetwork>()),
         resolver_(&loop_),
         admin_(&loop_, [this](const std::string& method, const std::string& path,

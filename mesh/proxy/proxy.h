@@ -15,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -45,11 +46,14 @@ struct ProxyOptions {
   // "127.0.0.1:15000", port 0 for any; empty: no admin. It is on loopback unless told otherwise:
   // who reaches it may stop the proxy.
   std::string admin_address;
-  // Where a listener for all addresses (0.0.0.0 or ::) is bound instead; empty: on all of them. With
-  // 127.0.0.1 a gateway on a laptop is its user's alone.
+  // Where a listener for all addresses (0.0.0.0 or ::) is bound instead; empty: on all of them.
+  // With 127.0.0.1 a gateway on a laptop is its user's alone.
   std::string wildcard_address;
   int concurrency = 1;
   LogSink* log = LogSink::Null();  // components "proxy" and "xds-client"
+  // Takes the access logs' lines in the files' place, with the path they would go to; some 200 ms
+  // late, on the thread "log-writer". Empty: the files.
+  std::function<void(std::string_view path, std::string_view lines)> access_log;
   // Called once, on the configuration thread, when POST /quitquitquit asks for an end. May be
   // empty.
   std::function<void()> on_quit;
@@ -80,9 +84,8 @@ class Proxy {
   Proxy(const Proxy&) = delete;
   Proxy& operator=(const Proxy&) = delete;
 
-  // Returns when the workers have been told; connections made after it see the new configuration
-  // once they have taken it, which is at their next turn. InvalidArgument names, one a line, what
-  // was not taken; the rest was.
+  // Requests sent after it returns meet the new configuration, requests under way finish with the
+  // one they began with. InvalidArgument names, one a line, what was not taken; the rest was.
   absl::Status Apply(ProxyConfig config);
 
   // The port a listener is bound to; 0 where there is none of that name, or not yet.

@@ -19,7 +19,8 @@ LocalReply Refuse(int status, std::string_view details) {
   LocalReply reply;
   reply.status = status;
   reply.details = details;
-  reply.flags = status == 400 ? kProtocolError : 0;
+  reply.flags = kProtocolError;
+  reply.body = status == 426 ? "Upgrade Required" : "";
   reply.close = true;
   return reply;
 }
@@ -173,7 +174,12 @@ std::optional<LocalReply> ReadHost(const Hcm& manager, MessageHead* head, Reques
 std::optional<LocalReply> ReadUpgrade(const Hcm& manager, const MessageHead& head,
                                       RequestParts* parts) {
   parts->upgrade = false;
-  if (head.method == "CONNECT") return Refuse(403, "upgrade_failed");
+  if (head.method == "CONNECT") {
+    // No route here takes one, and what follows is nobody's request.
+    LocalReply reply = Refuse(404, "route_not_found");
+    reply.flags = telemetry::Bit(telemetry::ResponseFlag::kNoRouteFound);
+    return reply;
+  }
   if (!head.upgrade || head.minor_version == 0) return std::nullopt;
   const std::string_view type = *head.headers.Find(HeaderId::kUpgrade);
   // HTTP/2 by Upgrade may be ignored (RFC 9110 §7.8), and is.
@@ -181,7 +187,11 @@ std::optional<LocalReply> ReadUpgrade(const Hcm& manager, const MessageHead& hea
   const bool allowed =
       std::any_of(manager.upgrades.begin(), manager.upgrades.end(),
                   [type](const std::string& known) { return http::EqualsIgnoreCase(type, known); });
-  if (!allowed) return Refuse(403, "upgrade_failed");
+  if (!allowed) {
+    LocalReply reply = Refuse(403, "upgrade_failed");
+    reply.flags = 0;
+    return reply;
+  }
   // Where the body ends and the other protocol begins, two parsers might not agree on.
   if (head.framing != Framing::kNone || head.headers.Count(HeaderId::kUpgrade) > 1) {
     return Refuse(400, "http1.upgrade_with_body");

@@ -148,7 +148,7 @@ void ServerConnection::RefuseRequest() {
   parts_ = RequestParts();
   LocalReply reply;
   reply.status = reader_.error_status();
-  reply.body = reader_.error_status() == 400 ? "Bad Request" : "";
+  reply.body = ReasonPhrase(reader_.error_status());
   reply.details = "http1.codec_error";
   reply.flags = telemetry::Bit(telemetry::ResponseFlag::kDownstreamProtocolError);
   reply.close = true;

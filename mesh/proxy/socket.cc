@@ -18,9 +18,10 @@ Socket::~Socket() {
 
 void Socket::Open(int fd) {
   fd_ = fd;
-  readable_ = writable_ = hangup_ = ended_ = false;
-  finish_ = closing_ = lingering_ = was_full_ = false;
-  loop_->network().Watch(fd, this);
+  blocked_ = ended_ = finish_ = closing_ = lingering_ = was_full_ = false;
+  interest_.reads = !connecting_ && !paused_;
+  interest_.writes = connecting_;
+  loop_->network().Watch(fd, this, interest_);
 }
 
 bool Socket::Connect(const Address& to, const Address* from, int* error) {
@@ -34,96 +35,97 @@ bool Socket::Connect(const Address& to, const Address* from, int* error) {
   return true;
 }
 
+void Socket::UpdateInterest() {
+  if (fd_ < 0) return;
+  Interest wanted;
+  wanted.reads = !connecting_ && !paused_ && !ended_;
+  wanted.writes = connecting_ || blocked_;
+  if (wanted.reads == interest_.reads && wanted.writes == interest_.writes) return;
+  interest_ = wanted;
+  loop_->network().ChangeInterest(fd_, this, wanted);
+}
+
 void Socket::OnReady(const ReadyEvent& event) {
   if (fd_ < 0) return;
-  if (event.readable) readable_ = true;
-  if (event.hangup) hangup_ = readable_ = true;
   if (connecting_) {
     if (!event.writable && !event.hangup) return;
     const int result = loop_->network().ConnectResult(fd_);
     if (result != 0) return Fail(-result);
     connecting_ = false;
-    writable_ = true;
     OnConnected();
-    if (fd_ < 0) return;
+    return UpdateInterest();
   }
-  if (event.writable) {
-    writable_ = true;
-    if (!out_.empty() || finish_ || closing_) FlushSoon();
+  if (event.writable && blocked_) {
+    blocked_ = false;
+    FlushSoon();
   }
-  if (event.broken && paused_ && drop_when_broken_) return Fail(ECONNRESET);
-  if (readable_ && !paused_) ReadAll();
+  if (event.broken && !interest_.reads && drop_when_broken_) return Fail(ECONNRESET);
+  if ((event.readable || event.hangup) && !paused_ && !ended_) ReadAll();
+  UpdateInterest();
 }
 
 void Socket::ReadAll() {
   char* const scratch = loop_->scratch();
-  for (size_t turns = 0; readable_ && !paused_; ++turns) {
-    if (turns == kReadsPerTurn) return loop_->ReadyLater(this);
+  for (size_t turns = 0; turns < kReadsPerTurn && !paused_; ++turns) {
     const ssize_t n = loop_->network().Read(fd_, scratch, EventLoop::kScratchBytes);
     if (n == -EINTR) continue;
-    if (n == -EAGAIN) {
-      readable_ = false;
-      return;
-    }
+    if (n == -EAGAIN) return;
     if (n < 0) return Fail(static_cast<int>(-n));
     if (n == 0) {
-      readable_ = false;
       if (lingering_) return Close();
-      if (ended_) return;
       ended_ = true;
       return OnEnd();
     }
-    // Less than asked for means that no more is there, and the next byte will be an event; but an
-    // end that has already been reported is not reported again.
-    if (static_cast<size_t>(n) < EventLoop::kScratchBytes && !hangup_) readable_ = false;
     bytes_read_ += n;
-    if (lingering_ || closing_) continue;
-    OnData(std::string_view(scratch, n));
-    if (fd_ < 0) return;
+    if (!lingering_ && !closing_) OnData(std::string_view(scratch, n));
+    // Less than was asked for: what may still come is said by the next event.
+    if (fd_ < 0 || static_cast<size_t>(n) < EventLoop::kScratchBytes) return;
   }
+}
+
+void Socket::PauseReads() {
+  paused_ = true;
+  UpdateInterest();
 }
 
 void Socket::ResumeReads() {
   if (!paused_) return;
   paused_ = false;
-  // Not from here: whoever resumes is in the middle of its own work.
-  if (fd_ >= 0 && readable_) loop_->ReadyLater(this);
+  UpdateInterest();
 }
 
 void Socket::Flush() {
-  if (fd_ < 0 || connecting_ || lingering_) return;
-  while (!out_.empty()) {
-    if (!writable_) break;
+  if (fd_ < 0 || connecting_ || lingering_ || blocked_) return;
+  while (!out_.empty() && !blocked_) {
     const std::string_view bytes = out_.view();
     const ssize_t n = loop_->network().Write(fd_, bytes.data(), bytes.size());
     if (n == -EINTR) continue;
     if (n == -EAGAIN || n == -ENOBUFS) {
-      writable_ = false;
+      blocked_ = true;
       break;
     }
     if (n < 0) return FailAfterReading(static_cast<int>(-n));
     bytes_written_ += n;
     if (out_.size() >= limit_) was_full_ = true;
     out_.Consume(n);
-    if (static_cast<size_t>(n) < bytes.size()) writable_ = false;
+    blocked_ = static_cast<size_t>(n) < bytes.size();
   }
   if (was_full_ && out_.size() <= limit_ / 2) {
     was_full_ = false;
     OnDrained();
     if (fd_ < 0) return;
   }
-  if (!out_.empty()) return;
-  if (closing_) {
+  if (out_.empty() && closing_) {
     loop_->network().ShutdownWrites(fd_);
     if (ended_) return Close();
     lingering_ = true;
     paused_ = false;
     linger_timer_.Arm(kLinger);
-    if (readable_) loop_->ReadyLater(this);
-  } else if (finish_) {
+  } else if (out_.empty() && finish_) {
     finish_ = false;
     loop_->network().ShutdownWrites(fd_);
   }
+  UpdateInterest();
 }
 
 void Socket::FinishWrites() {
@@ -161,11 +163,8 @@ void Socket::Fail(int error) {
 // long request.
 void Socket::FailAfterReading(int error) {
   out_.Release();
-  writable_ = false;
-  if (!paused_ && !ended_) {
-    readable_ = hangup_ = true;
-    ReadAll();
-  }
+  blocked_ = true;
+  if (!paused_ && !ended_) ReadAll();
   Fail(error);
 }
 

@@ -46,7 +46,7 @@ class Socket : public EventHandler {
   void set_limit(size_t bytes) { limit_ = bytes; }
 
   // While paused nothing is read; what the kernel holds keeps the peer back.
-  void PauseReads() { paused_ = true; }
+  void PauseReads();
   void ResumeReads();
   bool paused() const { return paused_; }
 
@@ -82,6 +82,7 @@ class Socket : public EventHandler {
 
  private:
   void ReadAll();
+  void UpdateInterest();
   void Fail(int error);
   void FailAfterReading(int error);
   void Drop();
@@ -89,10 +90,9 @@ class Socket : public EventHandler {
   EventLoop* const loop_;
   int fd_ = -1;
   bool connecting_ = false;
-  bool readable_ = false;
-  bool writable_ = false;
-  bool hangup_ = false;
   bool paused_ = false;
+  bool blocked_ = false;    // the kernel takes no more for now
+  Interest interest_;       // as the kernel knows it
   bool ended_ = false;      // the peer has
   bool finish_ = false;     // shut our side once all is written
   bool closing_ = false;    // close once all is written

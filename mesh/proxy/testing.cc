@@ -19,6 +19,7 @@
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
 #include "envoy/extensions/filters/http/cors/v3/cors.pb.h"
+#include "envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.pb.h"
 #include "google/protobuf/util/json_util.h"
 #include "mesh/envoy/proxy_routes.h"
 #include "mesh/proxy/network.h"
@@ -28,6 +29,8 @@ namespace {
 
 template <class Proto>
 Proto FromJson(const std::string& json) {
+  // Any's JSON form needs it linked in.
+  ::envoy::extensions::retry::host::previous_hosts::v3::PreviousHostsPredicate::descriptor();
   Proto proto;
   const auto status = google::protobuf::util::JsonStringToMessage(json, &proto);
   EXPECT_TRUE(status.ok()) << status.ToString() << "\n" << json;
@@ -132,7 +135,7 @@ std::optional<Peer::Message> Peer::Read(bool to_head) {
   const bool response = message.start.rfind("HTTP/", 0) == 0;
   const int status = message.status();
   if (response && (status < 200 || status == 204 || status == 304)) return message;
-  if (response && to_head) return message;
+  if (to_head) return message;
   if (message.Header("transfer-encoding") == "chunked") {
     for (;;) {
       size_t line;
@@ -211,6 +214,11 @@ int Server::connections() const {
   return count_;
 }
 
+int Server::closed() const {
+  MutexLock lock(&mutex_);
+  return closed_;
+}
+
 void Server::Run() {
   for (;;) {
     pollfd ready = {listener_, POLLIN, 0};
@@ -231,6 +239,7 @@ void Server::Run() {
         if (open == fd) open = -1;
       }
       peer.Close();
+      ++closed_;
     });
   }
 }

@@ -65,6 +65,8 @@ class Server {
   ~Server();
   uint16_t port() const { return port_; }
   int connections() const;
+  // Of them, those that `serve` is done with and that are closed.
+  int closed() const;
 
   // Answers every request with what `answer` makes of it.
   static std::function<void(Peer&)> Answering(
@@ -77,6 +79,7 @@ class Server {
   uint16_t port_;
   mutable Mutex mutex_;
   int count_ ABSL_GUARDED_BY(mutex_) = 0;
+  int closed_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<std::thread> threads_ ABSL_GUARDED_BY(mutex_);
   std::vector<int> open_ ABSL_GUARDED_BY(mutex_);
   std::thread acceptor_;

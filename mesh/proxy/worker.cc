@@ -32,7 +32,7 @@ class Worker::Acceptor final : public EventHandler {
   }
   ~Acceptor() override { Stop(); }
 
-  void Watch() { worker_->loop_.network().WatchReads(fd_, this); }
+  void Watch() { worker_->loop_.network().Watch(fd_, this, {/*reads=*/true, /*writes=*/false}); }
 
   void OnReady(const ReadyEvent&) override {
     if (fd_ < 0) return;

@@ -16,11 +16,12 @@ namespace mesh::telemetry {
 namespace {
 
 constexpr std::array<std::pair<ResponseFlag, std::string_view>, 22> kFlagNames = {{
+    // It is found out first, and so stands first, as Envoy has it.
+    {ResponseFlag::kUpstreamRetryLimitExceeded, "URX"},
     {ResponseFlag::kNoHealthyUpstream, "UH"},
     {ResponseFlag::kUpstreamConnectionFailure, "UF"},
     {ResponseFlag::kUpstreamOverflow, "UO"},
     {ResponseFlag::kNoRouteFound, "NR"},
-    {ResponseFlag::kUpstreamRetryLimitExceeded, "URX"},
     {ResponseFlag::kNoClusterFound, "NC"},
     {ResponseFlag::kDurationTimeout, "DT"},
     {ResponseFlag::kDownstreamConnectionTermination, "DC"},

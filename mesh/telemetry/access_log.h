@@ -44,7 +44,7 @@ enum class ResponseFlag : uint32_t {
 
 constexpr uint32_t Bit(ResponseFlag flag) { return static_cast<uint32_t>(flag); }
 
-// "UF,URX"; "-" where none is set.
+// "URX,UF"; "-" where none is set.
 std::string ResponseFlagsText(uint32_t flags);
 
 // What is known of one request when it is over. Borrows everything; an absent header map is empty,

@@ -19,11 +19,14 @@ constexpr size_t kMaxWaitingBytes = 16 << 20;
 class LogWriter::File {
  public:
   File(int fd, bool own) : fd_(fd), own_(own) {}
+  File(const Sink* sink, const std::string& path)
+      : fd_(-1), own_(false), sink_(sink), path_(path) {}
   ~File() {
     if (own_) close(fd_);
   }
   // What cannot be written is lost: there is nobody to tell.
   void Write(const std::string& lines) {
+    if (sink_ != nullptr) return (*sink_)(path_, lines);
     size_t at = 0;
     while (at < lines.size()) {
       const ssize_t n = write(fd_, lines.data() + at, lines.size() - at);
@@ -36,9 +39,11 @@ class LogWriter::File {
  private:
   const int fd_;
   const bool own_;
+  const Sink* const sink_ = nullptr;
+  const std::string path_;
 };
 
-LogWriter::LogWriter() : thread_([this] { Run(); }) {
+LogWriter::LogWriter(Sink sink) : sink_(std::move(sink)), thread_([this] { Run(); }) {
   pthread_setname_np(thread_.native_handle(), "log-writer");
 }
 
@@ -48,7 +53,9 @@ absl::StatusOr<LogWriter::File*> LogWriter::Open(const std::string& path) {
   MutexLock lock(&mutex_);
   std::unique_ptr<File>& file = files_[path];
   if (file != nullptr) return file.get();
-  if (path == "/dev/stdout") {
+  if (sink_) {
+    file = std::make_unique<File>(&sink_, path);
+  } else if (path == "/dev/stdout") {
     file = std::make_unique<File>(STDOUT_FILENO, false);
   } else if (path == "/dev/stderr") {
     file = std::make_unique<File>(STDERR_FILENO, false);

@@ -3,9 +3,11 @@
 #define MESH_TELEMETRY_LOG_WRITER_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -20,8 +22,11 @@ class LogWriter {
  public:
   // One open file. Lives as long as its writer.
   class File;
+  // Takes whole lines instead of the files of those paths, on the writer's thread.
+  using Sink = std::function<void(std::string_view path, std::string_view lines)>;
 
-  LogWriter();
+  // With a sink no file is opened.
+  explicit LogWriter(Sink sink = nullptr);
   ~LogWriter();
   LogWriter(const LogWriter&) = delete;
   LogWriter& operator=(const LogWriter&) = delete;
@@ -43,6 +48,7 @@ class LogWriter {
   };
   void Run();
 
+  const Sink sink_;
   mutable Mutex mutex_;
   CondVar more_;
   CondVar written_;

@@ -80,7 +80,7 @@ TEST(AccessLogTest, Operators) {
       {"%REQ(y?x)%", "123456"},
       {"%REQ_WITHOUT_QUERY(:PATH)%", "/p"},
       {"%REQ(bad)%", "a_b"},
-      {"%RESPONSE_FLAGS%", "UF,URX"},
+      {"%RESPONSE_FLAGS%", "URX,UF"},
       {"%REQUEST_DURATION% %RESPONSE_DURATION%", "5 -"},
       {"%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% %DOWNSTREAM_REMOTE_PORT%", "::1 80"},
       {"%START_TIME(%Y/%m)%", "2023/11"},
