@@ -255,6 +255,51 @@ TEST(ChangeTest, AnAddressInUseIsAnErrorThatSaysSo) {
   EXPECT_EQ(Ask(client, kGet).status(), 503);
 }
 
+TEST(ChangeTest, AnAddressPassesFromOneListenerToTheNextUnderLoad) {
+  Server server(Server::Answering([](const Peer::Message&) { return Ok("x"); }));
+  envoy::Listener listener = HttpListener(ToCluster("up"));
+  {
+    const int free = ListenOn(*Address::Parse("127.0.0.1", 0), false, 1);
+    listener.address.port = Address::LocalOf(free).port();
+    close(free);
+  }
+  auto proxy =
+      StartProxy({.clusters = {StaticCluster("up", {server.port()})}, .listeners = {listener}},
+                 {.concurrency = 2});
+  Load load(listener.address.port, 4);
+  for (int i = 0; i < 20; ++i) {
+    load.Pass(20);
+    const std::string last = listener.name;
+    listener.name = absl::StrCat("in", i);
+    ASSERT_TRUE(proxy->Apply({.listeners = {listener}, .removed_listeners = {last}}).ok());
+  }
+  load.Pass(20);
+  load.Stop();
+  EXPECT_EQ(load.failed(), 0);
+  EXPECT_EQ(proxy->Admin("/listeners"),
+            absl::StrCat("in19::127.0.0.1:", listener.address.port, "\n"));
+}
+
+TEST(ChangeTest, AListenerOfAnotherKindTakesTheAddressOver) {
+  Server server(Server::Answering([](const Peer::Message&) { return Ok("x"); }));
+  auto proxy = StartProxy({.clusters = {StaticCluster("up", {server.port()})},
+                           .listeners = {HttpListener(ToCluster("missing"))}});
+  const uint16_t port = proxy->ListenerPort("in");
+  Peer old = Connect(port);
+  EXPECT_EQ(Ask(old, kGet).status(), 503);
+  ASSERT_TRUE(proxy
+                  ->Apply({.listeners = {testing::ListenerFromJson(R"({"name":"in",
+        "address":{"socket_address":{"address":"127.0.0.1","port_value":0}},
+        "filter_chains":[{"filters":[{"name":"tcp","typed_config":{
+        "@type":"type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+        "stat_prefix":"x","cluster":"up"}}]}]})")}})
+                  .ok());
+  EXPECT_EQ(proxy->ListenerPort("in"), port);
+  Peer client = Connect(port);
+  EXPECT_EQ(Ask(client, kGet).body, "x");
+  EXPECT_EQ(Ask(old, kGet).Header("connection"), "close");
+}
+
 TEST(ChangeTest, WhatARouteAsksForAndIsNotDoneIsNamed) {
   auto proxy = StartProxy({});
   EXPECT_EQ(
@@ -394,7 +439,9 @@ TEST(BackPressureTest, ASlowReaderHoldsTheUpstreamBack) {
   for (std::string some; read < kTotal / 2 && !(some = client.ReadSome(1 << 20)).empty();) {
     read += some.size();
   }
+#ifndef __SANITIZE_ADDRESS__  // which keeps what was freed
   EXPECT_LT(ResidentKilobytes(), before + 8 * 1024);
+#endif
   EXPECT_GE(read, kTotal / 2);
 }
 

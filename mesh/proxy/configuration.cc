@@ -40,6 +40,7 @@ struct Configuration::ListenerEntry {
   std::shared_ptr<const Routes> inline_routes;
   Address bound;
   std::vector<int> sockets;  // one a worker, until it is handed out
+  std::string takes_over;    // a listener that workers have, whose sockets become its own
   std::shared_ptr<const ListenerConfig> active;
   Timer timer;  // the routes' time
 };
@@ -76,16 +77,25 @@ absl::Status Configuration::Apply(const ConfigBatch& batch) {
   for (const std::string& name : batch.removed_listeners) {
     const auto found = listeners_.find(name);
     if (found == listeners_.end()) continue;
-    if (found->second->active != nullptr) pending_.removed_listeners.push_back(name);
-    freed_.push_back(found->second->listener.address);
+    const ListenerEntry& entry = *found->second;
+    const std::string held_by = entry.active != nullptr ? name : entry.takes_over;
+    const bool passes_on = std::any_of(
+        batch.listeners.begin(), batch.listeners.end(), [&entry](const envoy::Listener& listener) {
+          return listener.address == entry.listener.address && listener.name != entry.listener.name;
+        });
+    if (passes_on && !held_by.empty()) {
+      vacated_.push_back({held_by, entry.listener.address, entry.bound});
+    } else if (!held_by.empty()) {
+      pending_.removed_listeners.push_back(held_by);
+    }
     listeners_.erase(found);
   }
-  if (!batch.removed_listeners.empty()) Publish();
   for (const envoy::Listener& listener : batch.listeners) {
     const absl::Status status = TakeListener(listener);
     if (!status.ok()) errors.push_back(std::string(status.message()));
   }
-  freed_.clear();
+  for (const Vacated& left : vacated_) pending_.removed_listeners.push_back(left.name);
+  vacated_.clear();
   for (const auto& routes : batch.routes) {
     for (auto& [name, entry] : listeners_) {
       const auto* const http =
@@ -286,32 +296,29 @@ absl::Status Configuration::TakeListener(const envoy::Listener& listener) {
 
   const auto known = listeners_.find(listener.name);
   ListenerEntry* entry = known == listeners_.end() ? nullptr : known->second.get();
-  const bool same_sockets = entry != nullptr && entry->listener.address == listener.address &&
-                            entry->listener.chain.filter.index() == listener.chain.filter.index();
+  const bool same_address = entry != nullptr && entry->listener.address == listener.address;
+  const bool same_kind =
+      same_address && entry->listener.chain.filter.index() == listener.chain.filter.index();
+  const auto vacated =
+      std::find_if(vacated_.begin(), vacated_.end(),
+                   [&listener](const Vacated& v) { return v.address == listener.address; });
   std::vector<int> sockets;
-  Address bound = same_sockets ? entry->bound : *address;
-  if (!same_sockets) {
-    // Sharing is for our own workers alone: that somebody else is there must not go unseen.
-    const bool ours = (entry != nullptr && entry->listener.address == listener.address) ||
-                      std::find(freed_.begin(), freed_.end(), listener.address) != freed_.end();
-    if (!ours && address->port() != 0) {
-      const int probe = BindTo(*address, /*shared=*/false);
-      if (probe < 0) {
-        return absl::InvalidArgumentError(absl::StrCat(
-            where, "address: cannot bind ", address->ToString(), ": ", strerror(-probe)));
-      }
-      close(probe);
+  std::string takes_over;
+  Address bound = *address;
+  if (same_address) {
+    bound = entry->bound;
+    if (!same_kind && entry->active != nullptr) takes_over = listener.name;
+  } else if (vacated != vacated_.end()) {
+    bound = vacated->bound;
+    takes_over = vacated->name;
+    vacated_.erase(vacated);
+  } else {
+    absl::StatusOr<std::vector<int>> opened = OpenSockets(&bound);
+    if (!opened.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(where, "address: ", std::string(opened.status().message())));
     }
-    for (size_t i = 0; i < workers_.size(); ++i) {
-      const int fd = BindTo(bound, /*shared=*/true);
-      if (fd < 0) {
-        for (int open : sockets) close(open);
-        return absl::InvalidArgumentError(
-            absl::StrCat(where, "address: cannot bind ", bound.ToString(), ": ", strerror(-fd)));
-      }
-      if (i == 0) bound = Address::LocalOf(fd);
-      sockets.push_back(fd);
-    }
+    sockets = *std::move(opened);
   }
 
   if (entry == nullptr) {
@@ -324,16 +331,44 @@ absl::Status Configuration::TakeListener(const envoy::Listener& listener) {
     entry = created.get();
     listeners_[listener.name] = std::move(created);
   }
-  if (!same_sockets) {
+  if (!same_address) {
     entry->CloseSockets();
     entry->sockets = std::move(sockets);
     entry->bound = bound;
+    // One that it was to take over from, but now stands elsewhere, is nobody's any more.
+    if (!entry->takes_over.empty()) pending_.removed_listeners.push_back(entry->takes_over);
+    entry->takes_over.clear();
   }
+  if (!takes_over.empty()) entry->takes_over = takes_over;
   entry->listener = listener;
   entry->access_logs = std::move(access_logs);
   entry->inline_routes = std::move(inline_routes);
   TryRoutes(entry);
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<int>> Configuration::OpenSockets(Address* address) {
+  // Sharing is for our own workers alone: that somebody else is there must not go unseen.
+  if (address->port() != 0) {
+    const int probe = BindTo(*address, /*shared=*/false);
+    if (probe < 0) {
+      return absl::UnavailableError(
+          absl::StrCat("cannot bind ", address->ToString(), ": ", strerror(-probe)));
+    }
+    close(probe);
+  }
+  std::vector<int> sockets;
+  for (size_t i = 0; i < workers_.size(); ++i) {
+    const int fd = BindTo(*address, /*shared=*/true);
+    if (fd < 0) {
+      for (int open : sockets) close(open);
+      return absl::UnavailableError(
+          absl::StrCat("cannot bind ", address->ToString(), ": ", strerror(-fd)));
+    }
+    if (i == 0) *address = Address::LocalOf(fd);
+    sockets.push_back(fd);
+  }
+  return sockets;
 }
 
 void Configuration::TryRoutes(ListenerEntry* entry) {
@@ -362,7 +397,7 @@ void Configuration::ActivateListener(ListenerEntry* entry, std::shared_ptr<const
                              entry->bound.ToString(), ": ", strerror(errno)));
     }
   }
-  pending_.listeners.push_back({std::move(config), -1});
+  pending_.listeners.push_back({std::move(config), -1, std::exchange(entry->takes_over, "")});
   pending_fds_.push_back(std::exchange(entry->sockets, {}));
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "mesh/base/log.h"
 #include "mesh/envoy/cluster.h"
 #include "mesh/envoy/endpoint.h"
@@ -80,6 +81,8 @@ class Configuration {
   void OnResolved(const std::string& name, uint64_t round, size_t index,
                   const absl::StatusOr<std::vector<Address>>& answer);
   absl::Status TakeListener(const envoy::Listener& listener);
+  // One for each worker; an address with port 0 is given the port it got.
+  absl::StatusOr<std::vector<int>> OpenSockets(Address* address);
   void TryRoutes(ListenerEntry* entry);
   void ActivateListener(ListenerEntry* entry, std::shared_ptr<const Routes> routes);
   void Publish();
@@ -97,8 +100,14 @@ class Configuration {
   WorkerUpdate pending_;
   std::vector<std::vector<int>> pending_fds_;
   std::map<std::string, size_t> pending_clusters_;  // place in pending_.clusters
-  // Addresses whose sockets workers may still hold, as of this batch.
-  std::vector<envoy::HostPort> freed_;
+  // Listeners that this batch removes and whose address it gives to another one: their sockets pass
+  // to it.
+  struct Vacated {
+    std::string name;
+    envoy::HostPort address;
+    Address bound;
+  };
+  std::vector<Vacated> vacated_;
 };
 
 }  // namespace mesh::proxy

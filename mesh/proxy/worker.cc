@@ -23,6 +23,8 @@ constexpr Nanos kAcceptPause = 100 * kMillisecond;
 // Takes connections off a listening socket, which it owns.
 class Worker::Acceptor final : public EventHandler {
  public:
+  void set_listener(Ref<ListenerState> listener) { listener_ = std::move(listener); }
+
   Acceptor(Worker* worker, Ref<ListenerState> listener, int fd)
       : worker_(worker),
         listener_(std::move(listener)),
@@ -73,7 +75,7 @@ class Worker::Acceptor final : public EventHandler {
 
  private:
   Worker* const worker_;
-  const Ref<ListenerState> listener_;
+  Ref<ListenerState> listener_;
   int fd_;
   Timer pause_timer_;
 };
@@ -136,20 +138,28 @@ void Worker::Take(const WorkerUpdate& update) {
   }
   for (const WorkerUpdate::ListenerChange& change : update.listeners) {
     const std::string& name = change.config->listener.name;
-    Ref<ListenerState>& state = listeners_[name];
-    // A change of kind or address is another listener under the same name.
-    const bool same_kind =
-        state && change.fd < 0 &&
-        (state->config().http() != nullptr) == (change.config->http() != nullptr);
-    if (same_kind) {
+    const Ref<ListenerState> state =
+        listeners_.contains(name) ? listeners_[name] : Ref<ListenerState>();
+    if (state && change.fd < 0 && change.takes_over.empty()) {
       // Connections take the new version with their next request.
       state->Update(change.config);
       continue;
     }
-    if (state) RemoveListener(name);
-    listeners_[name] = Ref<ListenerState>(new ListenerState(change.config));
-    acceptors_[name] = std::make_unique<Acceptor>(this, listeners_[name], change.fd);
-    if (draining_) acceptors_[name]->Stop();
+    // Another address, or another listener at the same: old connections end with the old one.
+    Ref<ListenerState> created(new ListenerState(change.config));
+    std::unique_ptr<Acceptor> acceptor;
+    if (!change.takes_over.empty()) {
+      acceptor = std::move(acceptors_[change.takes_over]);
+      acceptors_.erase(change.takes_over);
+      acceptor->set_listener(created);
+      RemoveListener(change.takes_over);
+    } else {
+      acceptor = std::make_unique<Acceptor>(this, created, change.fd);
+    }
+    RemoveListener(name);
+    if (draining_) acceptor->Stop();
+    acceptors_[name] = std::move(acceptor);
+    listeners_[name] = std::move(created);
   }
   for (const std::string& name : update.removed_listeners) RemoveListener(name);
   for (const std::string& name : update.removed_clusters) {

@@ -28,6 +28,9 @@ struct WorkerUpdate {
   struct ListenerChange {
     std::shared_ptr<const ListenerConfig> config;
     int fd = -1;  // a new listening socket, the worker's from now on; -1: keeps the one it has
+    // Or that of another listener, which it replaces without a moment in which nobody listens. May
+    // be its own name: another kind of listener at the same address.
+    std::string takes_over;
   };
   std::vector<std::shared_ptr<const ClusterConfig>> clusters;
   std::vector<ListenerChange> listeners;
