@@ -7,10 +7,12 @@
 #include "envoy/extensions/filters/http/cors/v3/cors.pb.h"
 #include "envoy/extensions/filters/http/fault/v3/fault.pb.h"
 #include "envoy/extensions/filters/http/grpc_web/v3/grpc_web.pb.h"
+#include "envoy/extensions/filters/http/rbac/v3/rbac.pb.h"
 #include "envoy/extensions/filters/http/router/v3/router.pb.h"
 #include "envoy/extensions/filters/listener/http_inspector/v3/http_inspector.pb.h"
 #include "envoy/extensions/filters/listener/original_dst/v3/original_dst.pb.h"
 #include "envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.pb.h"
+#include "envoy/extensions/filters/network/rbac/v3/rbac.pb.h"
 #include "envoy/extensions/filters/network/sni_cluster/v3/sni_cluster.pb.h"
 #include "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb.h"
 #include "google/protobuf/util/json_util.h"
@@ -122,6 +124,11 @@ listener_v3::Filter HttpFilter(const MeshConfig& mesh, const HttpFilterOptions& 
   if (options.grpc_web) {
     AddHttpFilter("envoy.filters.http.grpc_web", http::grpc_web::v3::GrpcWeb(), &manager);
   }
+  for (const auto& rules : options.authorization) {
+    http::rbac::v3::RBAC rbac;
+    *rbac.mutable_rules() = rules;
+    AddHttpFilter("envoy.filters.http.rbac", rbac, &manager);
+  }
   AddHttpFilter("envoy.filters.http.cors", http::cors::v3::Cors(), &manager);
   AddHttpFilter("envoy.filters.http.fault", http::fault::v3::HTTPFault(), &manager);
   AddHttpFilter("envoy.filters.http.router", http::router::v3::Router(), &manager);
@@ -175,6 +182,13 @@ listener_v3::Filter TcpFilter(const MeshConfig& mesh, std::string_view stat_pref
   }
   AddAccessLog(mesh, &proxy);
   return NetworkFilter("envoy.filters.network.tcp_proxy", proxy);
+}
+
+listener_v3::Filter TcpAuthorizationFilter(const envoy::config::rbac::v3::RBAC& rules) {
+  envoy::extensions::filters::network::rbac::v3::RBAC rbac;
+  *rbac.mutable_rules() = rules;
+  rbac.set_stat_prefix("tcp.");
+  return NetworkFilter("envoy.filters.network.rbac", rbac);
 }
 
 listener_v3::Filter ServerNameFilter() {

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "mesh/translate/filters.h"
+#include "mesh/translate/inbound.h"
 #include "mesh/translate/l4_routes.h"
 #include "mesh/translate/names.h"
 #include "mesh/translate/proto.h"
@@ -89,7 +90,11 @@ class ListenerBuilder {
  public:
   ListenerBuilder(const Index& index, const Scope& scope, const Node& node,
                   std::vector<Finding>* findings)
-      : index_(index), scope_(scope), node_(node), findings_(findings) {}
+      : index_(index),
+        scope_(scope),
+        node_(node),
+        findings_(findings),
+        authorization_(AuthorizationFor(index, node, findings)) {}
 
   // Nothing where no server leads anywhere.
   std::optional<Draft<listener_v3::Listener>> Build(const std::vector<GatewayServer>& servers,
@@ -132,6 +137,7 @@ class ListenerBuilder {
     options.stat_prefix = absl::StrCat("outbound_", name);
     options.route_name = server.route_name;
     options.grpc_web = server.protocol == Protocol::kGrpcWeb;
+    options.authorization = authorization_.http;
     listener_v3::FilterChain chain;
     *chain.add_filters() = HttpFilter(index_.mesh(), options);
     return chain;
@@ -163,12 +169,21 @@ class ListenerBuilder {
         *chain.message.add_filters() = ServerNameFilter();
         *chain.message.add_filters() =
             TcpFilter(index_.mesh(), kBlackHoleCluster, kBlackHoleCluster);
-        return chains;
+      } else {
+        chains = GatewayTlsChains(context, virtual_services, server.hosts);
       }
-      chains = GatewayTlsChains(context, virtual_services, server.hosts);
     } else if (auto chain = GatewayTcpChain(context, virtual_services, server.hosts)) {
       if (server.spec->has_tls()) Terminate(server, &chain->message);
       chains.push_back(*std::move(chain));
+    }
+    for (ChainDraft& chain : chains) {
+      listener_v3::FilterChain guarded = chain.message;
+      guarded.clear_filters();
+      for (const auto& rules : authorization_.tcp) {
+        *guarded.add_filters() = TcpAuthorizationFilter(rules);
+      }
+      guarded.mutable_filters()->MergeFrom(chain.message.filters());
+      chain.message = std::move(guarded);
     }
     if (chains.empty()) {
       findings_->push_back({"MSH0115", server.OriginOf(),
@@ -182,6 +197,7 @@ class ListenerBuilder {
   const Scope& scope_;
   const Node& node_;
   std::vector<Finding>* const findings_;
+  const InboundAuthorization authorization_;
 };
 
 }  // namespace

@@ -60,11 +60,12 @@ route_v3::RouteConfiguration InboundRoutes(const std::string& cluster, const std
 // Makes the filter chains of one port, or of all ports that nobody named.
 class Chains {
  public:
-  Chains(const Index& index, std::string name, const std::string& cluster,
-         const route_v3::RouteConfiguration& routes, std::string stat_prefix,
-         const listener_v3::FilterChainMatch& base,
+  Chains(const Index& index, const InboundAuthorization& authorization, std::string name,
+         const std::string& cluster, const route_v3::RouteConfiguration& routes,
+         std::string stat_prefix, const listener_v3::FilterChainMatch& base,
          google::protobuf::RepeatedPtrField<listener_v3::FilterChain>* out)
       : index_(index),
+        authorization_(authorization),
         name_(std::move(name)),
         cluster_(cluster),
         routes_(routes),
@@ -80,12 +81,16 @@ class Chains {
     options.routes = &routes_;
     options.http2 = registry::IsHttp2(protocol);
     options.grpc_web = protocol == Protocol::kGrpcWeb;
+    options.authorization = authorization_.http;
     *chain->add_filters() = HttpFilter(index_.mesh(), options);
     return Match(chain);
   }
 
   listener_v3::FilterChainMatch* Tcp(bool tls) {
     listener_v3::FilterChain* chain = Begin(tls, /*tcp=*/true);
+    for (const auto& rules : authorization_.tcp) {
+      *chain->add_filters() = TcpAuthorizationFilter(rules);
+    }
     *chain->add_filters() = TcpFilter(index_.mesh(), cluster_, cluster_);
     return Match(chain);
   }
@@ -106,6 +111,7 @@ class Chains {
   }
 
   const Index& index_;
+  const InboundAuthorization& authorization_;
   const std::string name_;
   const std::string& cluster_;
   const route_v3::RouteConfiguration& routes_;
@@ -119,7 +125,8 @@ struct Needs {
   bool http_inspector = false;
 };
 
-Needs AddPortChains(const Index& index, const InboundPort& port, bool by_port,
+Needs AddPortChains(const Index& index, const InboundAuthorization& authorization,
+                    const InboundPort& port, bool by_port,
                     google::protobuf::RepeatedPtrField<listener_v3::FilterChain>* out) {
   const std::string cluster = port.Cluster();
   const std::string bind = port.bind_to_port ? port.bind : kWildcardAddress;
@@ -128,8 +135,8 @@ Needs AddPortChains(const Index& index, const InboundPort& port, bool by_port,
   listener_v3::FilterChainMatch base;
   if (by_port) base.mutable_destination_port()->set_value(port.listen_port);
   const std::string name = absl::StrCat(bind, "_", port.listen_port);
-  Chains chains(index, by_port ? name : "", cluster, routes, absl::StrCat("inbound_", name), base,
-                out);
+  Chains chains(index, authorization, by_port ? name : "", cluster, routes,
+                absl::StrCat("inbound_", name), base, out);
   const Protocol protocol = port.port.protocol;
   const bool mutual = port.mutual_tls != MutualTls::kDisable;
   const bool plain = port.mutual_tls != MutualTls::kStrict;
@@ -172,6 +179,7 @@ Needs AddPortChains(const Index& index, const InboundPort& port, bool by_port,
 
 // Ports that no service names: on to where the connection was going.
 Needs AddPassthroughChains(const Index& index, const Node& node,
+                           const InboundAuthorization& authorization,
                            google::protobuf::RepeatedPtrField<listener_v3::FilterChain>* out) {
   const std::string cluster = kInboundPassthroughCluster;
   const route_v3::RouteConfiguration routes = InboundRoutes(cluster, "", 0);
@@ -182,14 +190,15 @@ Needs AddPassthroughChains(const Index& index, const Node& node,
   const MutualTls mode = index.peer_authentications().OfWorkload(node.ns, node.labels, 0);
   const bool mutual = mode != MutualTls::kDisable;
   const bool plain = mode != MutualTls::kStrict;
-  Chains tcp(index, "virtualInbound", cluster, routes, cluster, base, out);
+  Chains tcp(index, authorization, "virtualInbound", cluster, routes, cluster, base, out);
   if (mutual) {
     auto* match = tcp.Tcp(true);
     match->set_transport_protocol("tls");
     if (plain) Protocols(kMutualTcp, match);
   }
   if (plain) tcp.Tcp(false);
-  Chains http(index, "virtualInbound-catchall-http", cluster, routes, cluster, base, out);
+  Chains http(index, authorization, "virtualInbound-catchall-http", cluster, routes, cluster, base,
+              out);
   if (mutual) {
     auto* match = http.Http(true, Protocol::kHttp);
     match->set_transport_protocol("tls");
@@ -296,8 +305,17 @@ std::vector<Draft<Cluster>> InboundClusters(const Index& index, const Scope& sco
   return clusters;
 }
 
-std::vector<Draft<listener_v3::Listener>> InboundListeners(const Index& index, const Node& node,
-                                                           const std::vector<InboundPort>& ports) {
+InboundAuthorization AuthorizationFor(const Index& index, const Node& node,
+                                      std::vector<Finding>* findings) {
+  const std::vector<config::ResourcePtr> policies =
+      index.authorization_policies().For(node.ns, node.labels);
+  return {TranslateAuthorization(policies, index.mesh(), /*tcp=*/false, findings),
+          TranslateAuthorization(policies, index.mesh(), /*tcp=*/true, findings)};
+}
+
+std::vector<Draft<listener_v3::Listener>> InboundListeners(
+    const Index& index, const InboundAuthorization& authorization,
+    const std::vector<InboundPort>& ports) {
   std::vector<Draft<listener_v3::Listener>> listeners;
   std::set<std::string> names;
   for (const InboundPort& port : ports) {
@@ -308,8 +326,8 @@ std::vector<Draft<listener_v3::Listener>> InboundListeners(const Index& index, c
     if (!names.insert(listener.name()).second) continue;
     *listener.mutable_address() = MakeAddress(port.bind, port.listen_port);
     listener.set_traffic_direction(envoy::config::core::v3::INBOUND);
-    const Needs needs =
-        AddPortChains(index, port, /*by_port=*/false, listener.mutable_filter_chains());
+    const Needs needs = AddPortChains(index, authorization, port, /*by_port=*/false,
+                                      listener.mutable_filter_chains());
     for (listener_v3::FilterChain& chain : *listener.mutable_filter_chains()) {
       if (chain.filter_chain_match().ByteSizeLong() == 0) chain.clear_filter_chain_match();
     }
@@ -324,6 +342,7 @@ std::vector<Draft<listener_v3::Listener>> InboundListeners(const Index& index, c
 }
 
 Draft<listener_v3::Listener> VirtualInbound(const Index& index, const Node& node,
+                                            const InboundAuthorization& authorization,
                                             const std::vector<InboundPort>& ports) {
   Draft<listener_v3::Listener> draft;
   listener_v3::Listener& listener = draft.message;
@@ -331,13 +350,13 @@ Draft<listener_v3::Listener> VirtualInbound(const Index& index, const Node& node
   *listener.mutable_address() = MakeAddress(kWildcardAddress, kVirtualInboundPort);
   listener.set_traffic_direction(envoy::config::core::v3::INBOUND);
   if (node.interception == Interception::kTproxy) listener.mutable_transparent()->set_value(true);
-  Needs needs = AddPassthroughChains(index, node, listener.mutable_filter_chains());
+  Needs needs = AddPassthroughChains(index, node, authorization, listener.mutable_filter_chains());
   std::set<uint32_t> taken;
   for (const InboundPort& port : ports) {
     if (port.bind_to_port || !taken.insert(port.listen_port).second) continue;
     const int first = listener.filter_chains_size();
-    const Needs more =
-        AddPortChains(index, port, /*by_port=*/true, listener.mutable_filter_chains());
+    const Needs more = AddPortChains(index, authorization, port, /*by_port=*/true,
+                                     listener.mutable_filter_chains());
     needs.tls_inspector |= more.tls_inspector;
     for (int i = first; i < listener.filter_chains_size(); ++i) {
       draft.provenance.emplace(absl::StrCat("filter_chains[", i, "]"), port.origin);

@@ -8,6 +8,7 @@
 
 #include "envoy/config/cluster/v3/cluster.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
+#include "envoy/config/rbac/v3/rbac.pb.h"
 #include "mesh/registry/registry.h"
 #include "mesh/translate/cache.h"
 #include "mesh/translate/index.h"
@@ -40,14 +41,23 @@ std::vector<Draft<envoy::config::cluster::v3::Cluster>> InboundClusters(
     const Index& index, const Scope& scope, const Node& node,
     const std::vector<InboundPort>& ports);
 
+// Who may come in, by HTTP and by TCP.
+struct InboundAuthorization {
+  std::vector<envoy::config::rbac::v3::RBAC> http, tcp;
+};
+InboundAuthorization AuthorizationFor(const Index& index, const Node& node,
+                                      std::vector<Finding>* findings);
+
 // The listeners of ports that bind themselves.
 std::vector<Draft<envoy::config::listener::v3::Listener>> InboundListeners(
-    const Index& index, const Node& node, const std::vector<InboundPort>& ports);
+    const Index& index, const InboundAuthorization& authorization,
+    const std::vector<InboundPort>& ports);
 
 // What iptables sends every incoming connection to: chains for ports that nobody named, then those
 // of the other ports.
-Draft<envoy::config::listener::v3::Listener> VirtualInbound(const Index& index, const Node& node,
-                                                            const std::vector<InboundPort>& ports);
+Draft<envoy::config::listener::v3::Listener> VirtualInbound(
+    const Index& index, const Node& node, const InboundAuthorization& authorization,
+    const std::vector<InboundPort>& ports);
 
 }  // namespace mesh::translate
 

@@ -42,6 +42,8 @@ Index::Index(std::shared_ptr<const config::Snapshot> snapshot,
                        ToVector(mesh().default_destination_rule_export_to()), &findings_);
   peer_authentications_ =
       PeerAuthentications(snapshot_->List(Kind::kPeerAuthentication), mesh().root_namespace());
+  authorization_policies_ =
+      AuthorizationPolicies(snapshot_->List(Kind::kAuthorizationPolicy), mesh().root_namespace());
   gateways_ = ByAge(snapshot_->List(Kind::kGateway));
 
   const std::vector<config::ResourcePtr> sidecars = ByAge(snapshot_->List(Kind::kSidecar));

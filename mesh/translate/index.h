@@ -14,6 +14,7 @@
 #include "mesh/base/mutex.h"
 #include "mesh/config/snapshot.h"
 #include "mesh/registry/registry.h"
+#include "mesh/translate/authorization.h"
 #include "mesh/translate/cache.h"
 #include "mesh/translate/destination_rules.h"
 #include "mesh/translate/node.h"
@@ -45,6 +46,7 @@ class Index {
                                                     std::string_view ns) const;
   const DestinationRules& destination_rules() const { return destination_rules_; }
   const PeerAuthentications& peer_authentications() const { return peer_authentications_; }
+  const AuthorizationPolicies& authorization_policies() const { return authorization_policies_; }
   // Gateways whose selector selects these labels, oldest first.
   std::vector<config::ResourcePtr> GatewaysFor(
       const std::map<std::string, std::string>& labels) const;
@@ -69,6 +71,7 @@ class Index {
   std::map<std::string, std::vector<VirtualServicePtr>, std::less<>> by_gateway_;
   DestinationRules destination_rules_;
   PeerAuthentications peer_authentications_;
+  AuthorizationPolicies authorization_policies_;
   // Those with a selector first, then the one for the rest; oldest first.
   std::map<std::string, std::vector<config::ResourcePtr>, std::less<>> sidecars_;
   config::ResourcePtr root_sidecar_;

@@ -43,7 +43,7 @@ struct Node {
 // An Envoy node: id `sidecar~10.1.1.1~POD.NAMESPACE~NAMESPACE.svc.cluster.local`, metadata
 // INTERCEPTION_MODE, LABELS, NAMESPACE, SERVICE_ACCOUNT as Istio's bootstrap writes them.
 // InvalidArgument, saying what an id looks like, when it is none.
-absl::StatusOr<Node> ParseNode(const envoy::config::core::v3::Node& node);
+absl::StatusOr<Node> ParseNode(const ::envoy::config::core::v3::Node& node);
 
 // {"id","name","ns","ip","labels":{},"sa","type":"sidecar"|"router","metadata":{…}}
 // (`meshctl translate --node`).

@@ -129,14 +129,15 @@ class Translator {
       AddCluster(std::move(cluster));
     }
     AddCluster(InboundPassthrough(index_));
-    for (ListenerDraft& listener : InboundListeners(index_, node_, ports)) {
+    const InboundAuthorization authorization = AuthorizationFor(index_, node_, &output_.findings);
+    for (ListenerDraft& listener : InboundListeners(index_, authorization, ports)) {
       AddListener(std::move(listener));
     }
     OutboundListenerSet outbound = OutboundListeners(index_, *scope_, node_, &output_.findings);
     for (ListenerDraft& listener : outbound.listeners) AddListener(std::move(listener));
     if (node_.interception != Interception::kNone) {
       AddListener(VirtualOutbound(index_, *scope_, node_));
-      AddListener(VirtualInbound(index_, node_, ports));
+      AddListener(VirtualInbound(index_, node_, authorization, ports));
     }
     for (const std::string& name : outbound.route_names) {
       output_.routes.push_back(cache_.Make(

@@ -145,6 +145,7 @@ TEST_P(EnvoyAccepts, WhatWeSend) {
 INSTANTIATE_TEST_SUITE_P(
     Scenarios, EnvoyAccepts,
     testing::Values(Scenario{"local_none", "demo"}, Scenario{"xds_golden", "03-gateway-dr-mtls"},
+                    Scenario{"xds_golden", "05-authz"},
                     Scenario{"xds_golden", "10-virtual-service-ratings-test-delay"},
                     Scenario{"xds_golden", "10-virtual-service-reviews-90-10"},
                     Scenario{"xds_golden", "12-egress"},

@@ -6,6 +6,7 @@
 //  - A CORS policy stands as typed configuration of its filter; the judge looks for it in the
 //  route,
 //    and only its "@type" is left to differ.
+//  - Header matchers in RBAC are spelled with string_match; the judge knows that of routes only.
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -46,6 +47,11 @@ void DropWhatIsMeant(json& value) {
   if (value.contains("typedPerFilterConfig") &&
       value["typedPerFilterConfig"].contains("envoy.filters.http.cors")) {
     value["typedPerFilterConfig"]["envoy.filters.http.cors"].erase("@type");
+  }
+  if (value.contains("header") && value["header"].contains("stringMatch")) {
+    json& header = value["header"];
+    for (const auto& [kind, text] : header["stringMatch"].items()) header[kind + "Match"] = text;
+    header.erase("stringMatch");
   }
   for (auto& [key, item] : value.items()) DropWhatIsMeant(item);
 }
@@ -111,7 +117,7 @@ INSTANTIATE_TEST_SUITE_P(
         Scenario{"xds 00-empty", "xds_golden", "00-empty", 7},
         Scenario{"xds 01-gateway", "xds_golden", "01-gateway", 7},
         Scenario{"xds 03-gateway-dr-mtls", "xds_golden", "03-gateway-dr-mtls", 7},
-        Scenario{"xds 05-authz", "xds_golden", "05-authz", 1},
+        Scenario{"xds 05-authz", "xds_golden", "05-authz", 7},
         Scenario{"xds 10-virtual-service-all-v1", "xds_golden", "10-virtual-service-all-v1", 7},
         Scenario{"xds 10-virtual-service-ratings-test-delay", "xds_golden",
                  "10-virtual-service-ratings-test-delay", 7},
