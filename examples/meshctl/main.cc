@@ -3,6 +3,8 @@
 #include <iostream>
 
 #include "mesh/ctl/command.h"
+#include "mesh/ctl/completion.h"
+#include "mesh/ctl/proxy_config.h"
 #include "mesh/ctl/proxy_status.h"
 #include "mesh/ctl/translate.h"
 #include "mesh/ctl/validate.h"
@@ -10,7 +12,8 @@
 
 int main(int argc, char** argv) {
   std::ios::sync_with_stdio(false);
-  return mesh::ctl::Run({mesh::ctl::AddValidate, mesh::ctl::AddTranslate, mesh::ctl::AddProxyStatus,
-                         mesh::ctl::AddVersion},
-                        {argv + 1, argv + argc}, std::cin, std::cout, std::cerr);
+  return mesh::ctl::Run(
+      {mesh::ctl::AddValidate, mesh::ctl::AddTranslate, mesh::ctl::AddProxyStatus,
+       mesh::ctl::AddProxyConfig, mesh::ctl::AddCompletion, mesh::ctl::AddVersion},
+      {argv + 1, argv + argc}, std::cin, std::cout, std::cerr);
 }

@@ -15,6 +15,9 @@ int Run(const std::vector<Verb>& verbs, const std::vector<std::string>& args, st
   CLI::App root("Shows and checks what a mesh does with its configuration.", "meshctl");
   root.require_subcommand(1);
   root.set_help_flag("-h,--help", "Print this help and exit");
+  AddExamples(&root, {"meshctl validate -f bookinfo.yaml",
+                      "meshctl translate -f bookinfo.yaml --proxy productpage-v1-0.default -o json",
+                      "meshctl VERB --help"});
   for (const Verb& add : verbs) add(&root, &context);
   try {
     std::vector<std::string> reversed(args.rbegin(), args.rend());

@@ -3,11 +3,9 @@
 #include <memory>
 #include <ostream>
 
-#include "absl/strings/numbers.h"
-#include "absl/time/time.h"
+#include "mesh/ctl/ask_meshd.h"
 #include "mesh/ctl/json_output.h"
 #include "mesh/ctl/table.h"
-#include "mesh/local/http_client.h"
 #include "nlohmann/json.hpp"
 
 namespace mesh::ctl {
@@ -17,7 +15,7 @@ using Json = nlohmann::ordered_json;
 
 struct Flags {
   OutputFlags output;
-  std::string server = "127.0.0.1:15014";
+  std::string server;
   std::string proxy;
 };
 
@@ -39,16 +37,8 @@ void ShowStatus(const Flags& flags, Context* context) {
     context->err << "meshctl: " << what << "\n";
     context->exit_code = kFailed;
   };
-  const size_t colon = flags.server.rfind(':');
-  int port = 0;
-  if (colon == std::string::npos || !absl::SimpleAtoi(flags.server.substr(colon + 1), &port)) {
-    throw CLI::ValidationError("--server must be HOST:PORT, not \"" + flags.server + "\"");
-  }
-  local::HttpConnection connection(flags.server.substr(0, colon), port);
-  const auto response = connection.Get("/debug/syncz", {}, absl::Seconds(10));
-  if (!response.ok()) {
-    return fail("meshd does not answer: " + std::string(response.status().message()));
-  }
+  const auto response = AskMeshd(flags.server, "/debug/syncz", context);
+  if (!response) return;
   const Json all = Json::parse(response->body, nullptr, /*allow_exceptions=*/false);
   if (response->status != 200 || !all.is_array()) {
     return fail("meshd at " + flags.server + " answered /debug/syncz with status " +
@@ -84,9 +74,7 @@ void AddProxyStatus(CLI::App* root, Context* context) {
       "proxy-status", "Show what each proxy acknowledged of what meshd sent it");
   auto flags = std::make_shared<Flags>();
   command->add_option("proxy", flags->proxy, "Only this one")->type_name("POD.NAMESPACE");
-  command->add_option("--server", flags->server, "meshd's monitoring port")
-      ->type_name("HOST:PORT")
-      ->capture_default_str();
+  AddServerFlag(command, &flags->server);
   AddOutputFlags(command, &flags->output);
   AddExamples(command, {"meshctl proxy-status", "meshctl proxy-status reviews-v1-0.default",
                         "meshctl proxy-status --server 127.0.0.1:15014 -o json"});

@@ -4,6 +4,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cstdlib>
+#include <iostream>
 #include <sstream>
 #include <thread>
 
@@ -123,6 +125,39 @@ TEST(TableTest, WidthsCountCharactersAndControlsAreNotPrinted) {
   std::ostringstream out;
   table.Print(out, false);
   EXPECT_EQ(out.str(), "A     B\né     x\na?b\n");
+}
+
+TEST(TableTest, FitsTheTerminal) {
+  Table table({"NAME", "TYPE", "CLUSTER"});
+  table.Add({"é", Cell("EDS", Tint::kGood), "outbound|9080||reviews.default.svc.cluster.local"});
+  const struct {
+    const char* name;
+    size_t width;
+    const char* text;
+  } rows[] = {
+      {"wide enough", 62,
+       "NAME   TYPE   CLUSTER\n"
+       "é      EDS    outbound|9080||reviews.default.svc.cluster.local\n"},
+      {"the widest column gives way", 30,
+       "NAME   TYPE   CLUSTER\n"
+       "é      EDS    outbound|9080||…\n"},
+      {"what does not fit at all is left out", 9,
+       "NAME   T…\n"
+       "é      E…\n"},
+  };
+  for (const auto& row : rows) {
+    std::ostringstream out;
+    table.Print(out, false, row.width);
+    EXPECT_EQ(out.str(), row.text) << row.name;
+  }
+}
+
+TEST(TableTest, OnlyStandardOutputHasAWidth) {
+  setenv("COLUMNS", "47", 1);
+  EXPECT_EQ(LineWidth(std::cout), 47);
+  std::ostringstream out;
+  EXPECT_EQ(LineWidth(out), 0);
+  unsetenv("COLUMNS");
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ void AddVersion(CLI::App* root, Context* context) {
   CLI::App* command = root->add_subcommand("version", "Print the version of meshctl");
   auto output = std::make_shared<OutputFlags>();
   AddOutputFlags(command, output.get());
-  AddExamples(command, {"meshctl version", "meshctl version -o json"});
+  AddExamples(command, {"meshctl version", "meshctl version -o json", "meshctl version -o yaml"});
   command->callback([context, output] {
     if (output->format == "table") {
       context->out << "meshctl " << kVersion << " (Istio " << kIstioSemantics << " semantics)\n";
