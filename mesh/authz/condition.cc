@@ -102,10 +102,10 @@ Condition Condition::Text(Kind kind, TextMatch text) {
   c.text = std::move(text);
   return c;
 }
-Condition Condition::Header(std::string name, TextMatch text, bool any_value) {
+Condition Condition::Header(std::string name, TextMatch text, HeaderValues values) {
   Condition c = Text(Kind::kHeader, std::move(text));
   c.name = std::move(name);
-  c.any_value = any_value;
+  c.values = values;
   return c;
 }
 Condition Condition::Block(Kind kind, std::string block) {

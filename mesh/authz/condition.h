@@ -18,6 +18,15 @@ struct TextMatch {
   bool ignore_case = false;
 };
 
+// What is compared of a header that came more than once.
+enum class HeaderValues {
+  kJoined,  // all of them, joined by ',': for what is to be allowed, so that nothing rides along
+  kEach,    // each alone, one is enough: Envoy's RBAC filter, since its answer to CVE-2026-26308
+  // Both, and each part between commas: for what is to be forbidden, so that nothing hides behind
+  // another value (CVE-2020-25017).
+  kAny,
+};
+
 struct Condition {
   enum class Kind {
     kAlways,
@@ -38,7 +47,7 @@ struct Condition {
     kHost,              // text: without case, port (unless the text has one) and a dot at the end
     kMethod,            // text
     kPath,              // text: without query and fragment
-    kHeader,            // name, text: the values joined by ','; pseudo headers too, as received
+    kHeader,            // name, text, values; pseudo headers too, as received
     kRequestPrincipal,  // text: "issuer/subject" of the token that was verified
     kAudience,          // text: one of the token's audiences
     kPresenter,         // text: the token's claim azp
@@ -50,9 +59,7 @@ struct Condition {
   std::vector<Condition> children;
   TextMatch text;
   std::string name;
-  // kHeader: also when one value, or one of its parts between commas, matches alone. For what is to
-  // be forbidden: a value must not hide beside another (CVE-2020-25017).
-  bool any_value = false;
+  HeaderValues values = HeaderValues::kJoined;  // kHeader
   std::vector<std::string> path;
   std::string block;                       // "10.0.0.0/8", "10.1.2.3", "2001:db8::/32"
   uint16_t first_port = 0, last_port = 0;  // inclusive
@@ -61,7 +68,8 @@ struct Condition {
   static Condition Any(std::vector<Condition> children);
   static Condition Not(Condition child);
   static Condition Text(Kind kind, TextMatch text);
-  static Condition Header(std::string name, TextMatch text, bool any_value = false);
+  static Condition Header(std::string name, TextMatch text,
+                          HeaderValues values = HeaderValues::kJoined);
   static Condition Block(Kind kind, std::string block);
   static Condition Ports(uint16_t first, uint16_t last);
 

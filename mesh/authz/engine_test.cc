@@ -155,8 +155,9 @@ TEST(Engine, EveryConditionHoldsAndDoesNot) {
     c.path = std::move(path);
     return c;
   };
-  const auto header = [](std::string name, std::string value, bool any_value = false) {
-    return Condition::Header(std::move(name), {Match::kExact, std::move(value)}, any_value);
+  const auto header = [](std::string name, std::string value,
+                         HeaderValues values = HeaderValues::kJoined) {
+    return Condition::Header(std::move(name), {Match::kExact, std::move(value)}, values);
   };
   const struct {
     const char* name;
@@ -201,7 +202,9 @@ TEST(Engine, EveryConditionHoldsAndDoesNot) {
       {"header present", Condition::Header("x-a", {Match::kPresent, ""}), true},
       {"two values are one, joined", header("x-two", "a,b"), true},
       {"one of two values", header("x-two", "b"), false},
-      {"one of two values, to forbid it", header("x-two", "b", true), true},
+      {"one of two values, to forbid it", header("x-two", "b", HeaderValues::kAny), true},
+      {"one of two values, as Envoy", header("x-two", "b", HeaderValues::kEach), true},
+      {"two values joined, as Envoy", header("x-two", "a,b", HeaderValues::kEach), false},
       {"blanks around a value do not count", header("x-pad", "v"), true},
       {"pseudo header", header(":method", "GET"), true},
       {"authority, raw", header(":authority", "Shop.Example.:8080"), true},
@@ -250,7 +253,8 @@ TEST(Engine, SpellingsOfAnExactPath) {
 
 // CVE-2020-25017 and its kin: a forbidden value does not hide beside another.
 TEST(Engine, AForbiddenValueIsFoundAmongOthers) {
-  const Condition forbidden = Condition::Header("x-role", {Match::kExact, "admin"}, true);
+  const Condition forbidden =
+      Condition::Header("x-role", {Match::kExact, "admin"}, HeaderValues::kAny);
   for (const auto& values : std::vector<std::vector<std::string>>{{"admin"},
                                                                   {"user", "admin"},
                                                                   {"admin", "user"},

@@ -238,19 +238,23 @@ bool Evaluator::HeaderHolds(const Request& request) const {
   const size_t count = request.headers.Find(name, values, kHeaderValues);
   if (count == 0) return false;
   if (condition_->text.kind == TextMatch::Kind::kPresent) return true;
-  if (count == 1 && TextHolds(Trimmed(values[0]))) return true;
+  const HeaderValues how = condition_->values;
   // More than anybody sends: judged as if it matched where that forbids, as if not where it allows.
-  if (count > kHeaderValues) return condition_->any_value;
-  if (count > 1) {
+  if (count > kHeaderValues) return how == HeaderValues::kAny;
+  if (count == 1 || how != HeaderValues::kJoined) {
+    for (size_t i = 0; i < count; ++i) {
+      if (TextHolds(Trimmed(values[i]))) return true;
+    }
+  }
+  if (count > 1 && how != HeaderValues::kEach) {
     std::string joined;
     for (size_t i = 0; i < count; ++i) {
       absl::StrAppend(&joined, i == 0 ? "" : ",", Absl(Trimmed(values[i])));
     }
     if (TextHolds(joined)) return true;
   }
-  if (!condition_->any_value) return false;
+  if (how != HeaderValues::kAny) return false;
   for (size_t i = 0; i < count; ++i) {
-    if (TextHolds(Trimmed(values[i]))) return true;
     for (absl::string_view part : absl::StrSplit(Absl(values[i]), ',')) {
       if (TextHolds(Trimmed(Std(part)))) return true;
     }

@@ -193,9 +193,16 @@ class Builder {
     if (absl::ConsumePrefix(&key, "request.headers[") && absl::ConsumeSuffix(&key, "]") &&
         !key.empty()) {
       const std::string name = http::LowerCase(Std(key));
-      return AddHttp(parts, values, [&](const std::string& value) {
-        return Condition::Header(name, Pattern(value), deny_);
-      });
+      // A value that forbids is looked for in every form; one that allows must be all there is.
+      // What is negated forbids in an ALLOW policy and allows in a DENY policy.
+      const auto header = [&](bool forbids) {
+        return [&name, forbids](const std::string& value) {
+          return Condition::Header(name, Pattern(value),
+                                   forbids ? HeaderValues::kAny : HeaderValues::kJoined);
+        };
+      };
+      AddHttp(parts, {values.in, {}}, header(deny_));
+      return AddHttp(parts, {{}, values.not_in}, header(!deny_));
     }
     if (absl::ConsumePrefix(&key, "request.auth.claims[") && absl::ConsumeSuffix(&key, "]") &&
         !key.empty()) {

@@ -69,8 +69,9 @@ struct PolicyOptions {
 //
 // Fail closed: in ALLOW policies notPrincipals, notNamespaces and notTrustDomains hold only for a
 // peer that has an identity (on plaintext they would hold for everyone); in DENY policies they hold
-// on plaintext. Headers of DENY policies match any of several values. InvalidArgument names the
-// field that is not understood.
+// on plaintext. Of a header's several values the one that forbids counts, whichever way the policy
+// asks for it.
+// InvalidArgument names the field that is not understood.
 absl::StatusOr<std::vector<Rule>> RulesOf(const Policy& policy, const PolicyOptions& options);
 
 }  // namespace mesh::authz

@@ -183,6 +183,23 @@ TEST(Policy, WhatIsNotUnderstoodIsAnError) {
   EXPECT_EQ(error(If("source.ip", {})), "AuthorizationPolicy foo/httpbin: source.ip: no values");
 }
 
+// CVE-2020-25017, CVE-2026-26308: of two values neither hides the other, whichever way a policy
+// asks.
+TEST(Policy, HeadersOfTwoValuesFailClosed) {
+  for (const auto& values : std::vector<std::vector<std::string>>{
+           {"good", "evil"}, {"evil", "good"}, {"good,evil"}, {"evil, good"}}) {
+    http::HeaderList headers;
+    for (const std::string& value : values) headers.Add("x-role", value);
+    Request r;
+    r.path = "/";
+    r.headers = headers.view();
+    EXPECT_FALSE(Allowed(Make(Action::kAllow, {If("request.headers[X-Role]", {{"good"}, {}})}), r));
+    EXPECT_FALSE(Allowed(Make(Action::kAllow, {If("request.headers[X-Role]", {{}, {"evil"}})}), r));
+    EXPECT_FALSE(Allowed(Make(Action::kDeny, {If("request.headers[X-Role]", {{"evil"}, {}})}), r));
+    EXPECT_FALSE(Allowed(Make(Action::kDeny, {If("request.headers[X-Role]", {{}, {"good"}})}), r));
+  }
+}
+
 // The slow, obvious twin: straight from the fields of a policy, no trees, no index.
 bool Matches(const std::string& pattern, std::string_view text) {
   const absl::string_view t(text.data(), text.size());
