@@ -3,8 +3,8 @@
 // reachable costs one point.
 //
 // Taking box E from box R leaves disjoint pieces, one for each dimension of E: like R, but inside E
-// in the dimensions before, and outside it in this one. The point of a piece is the point of R with
-// one value changed.
+// in the dimensions before, and outside it in this one (for headers perhaps several such). The
+// point of a piece is the point of R with one value changed.
 #include "mesh/route/proof/cover.h"
 
 #include <algorithm>
@@ -93,15 +93,15 @@ Coverage FindOutside(const Model& model, const Box& box, const std::vector<Cover
     const size_t first = pieces.size();
     for (const auto& [dimension, set] : taker->box->sets) {
       const ValueSet before = SetOf(model, rest, dimension);
-      absl::StatusOr<ValueSet> outside = ValueSet::Subtract(before, set, budget);
+      absl::StatusOr<std::vector<ValueSet>> outside = ValueSet::Subtract(before, set, budget);
       if (!outside.ok()) {
         coverage.answer = Coverage::Answer::kSpent;
         return coverage;
       }
-      if (!outside->empty()) {
+      for (ValueSet& part : *outside) {
         Piece next{rest, piece.point};
-        next.point[dimension] = model.Choose(dimension, *outside);
-        Put(dimension, *std::move(outside), &next.box);
+        next.point[dimension] = model.Choose(dimension, part);
+        Put(dimension, std::move(part), &next.box);
         pieces.push_back(std::move(next));
       }
       absl::StatusOr<ValueSet> inside = ValueSet::Intersect(before, set, budget);

@@ -198,6 +198,7 @@ class Comparison {
     std::vector<Box> entry = {Box()};
     const auto enter = [&](const Side& side, int64_t host) {
       if (host == kNone || !model.SeesHost(side.table.options())) return;
+      model.PreferHosts(hosts, side.table.options());
       entry = model.Intersect(
           entry, {model.HostsOf(side.table.virtual_hosts(), static_cast<uint32_t>(host),
                                 side.table.options())});

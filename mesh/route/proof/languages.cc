@@ -132,7 +132,7 @@ absl::StatusOr<Automaton> Languages::FromTree(const std::string& key, const Node
 absl::StatusOr<Automaton> Languages::FromRegex(const std::string& regex) {
   const std::string key = "r" + regex;
   if (const auto it = known_.find(key); it != known_.end()) return it->second;
-  const absl::StatusOr<Node> tree = regex::Parse(regex);
+  const absl::StatusOr<Node> tree = regex::Parse(regex, alphabet_);
   if (!tree.ok()) {
     known_.emplace(key, tree.status());
     return tree.status();

@@ -17,9 +17,10 @@ namespace mesh::route::proof {
 // Makes each set once. Not thread-safe.
 class Languages {
  public:
-  // What one set may cost. `budget` must outlive this object; the sets are paid from it.
-  Languages(int64_t steps_per_set, regex::Budget& budget)
-      : steps_per_set_(steps_per_set), budget_(budget) {}
+  // `alphabet`: what texts the sets have to be right about. `steps_per_set`: what one set may cost;
+  // all are paid from `budget`, which must outlive this object.
+  Languages(regex::Alphabet alphabet, int64_t steps_per_set, regex::Budget& budget)
+      : alphabet_(alphabet), steps_per_set_(steps_per_set), budget_(budget) {}
 
   // An error where a regex is not understood or too big; kept, too.
   absl::StatusOr<regex::Automaton> Of(const StringMatch& match);
@@ -40,6 +41,7 @@ class Languages {
   absl::StatusOr<regex::Automaton> FromTree(const std::string& key, const regex::Node& tree);
   absl::StatusOr<regex::Automaton> FromRegex(const std::string& regex);
 
+  const regex::Alphabet alphabet_;
   const int64_t steps_per_set_;
   regex::Budget& budget_;
   absl::flat_hash_map<std::string, absl::StatusOr<regex::Automaton>> known_;

@@ -45,18 +45,11 @@ Automaton FieldValue(const ByteSet& visible) {
 
 ValueSet YesNo() {
   regex::Budget budget(INT64_MAX);
-  return ValueSet(false,
-                  Must(regex::Union(Automaton::Literal("yes"), Automaton::Literal("no"), budget)));
+  return ValueSet::One(
+      false, Must(regex::Union(Automaton::Literal("yes"), Automaton::Literal("no"), budget)));
 }
 
-ValueSet Only(std::string_view text) { return ValueSet(false, Automaton::Literal(text)); }
-
-// Values that are `value`, alone or before a comma: the first of several.
-ValueSet FirstIs(std::string_view value) {
-  regex::Budget budget(INT64_MAX);
-  return ValueSet(false, Must(regex::Union(Automaton::Literal(value),
-                                           Automaton::Prefix(std::string(value) + ","), budget)));
-}
+ValueSet Only(std::string_view text) { return ValueSet::One(false, Automaton::Literal(text)); }
 
 // Whether a host that both domains accept goes to the first.
 bool Precedes(const std::string& a, const std::string& b) {
@@ -138,7 +131,8 @@ Model::Model(bool non_ascii, bool rules_see_whole_path, int64_t steps_per_rule,
       whole_path_(rules_see_whole_path),
       steps_per_rule_(steps_per_rule),
       budget_(budget),
-      languages_(steps_per_rule, budget) {
+      languages_(non_ascii ? regex::Alphabet::kBytes : regex::Alphabet::kAscii, steps_per_rule,
+                 budget) {
   regex::Budget unlimited(INT64_MAX);
   const Automaton rest = Automaton::Run(Without(Visible(non_ascii), "?#"), 0, Node::kUnbounded);
   path_universe_ =
@@ -153,22 +147,22 @@ Model::Model(bool non_ascii, bool rules_see_whole_path, int64_t steps_per_rule,
   header_universe_ = FieldValue(Visible(non_ascii));
 }
 
-ValueSet Model::HeaderUniverse(const std::string& name) {
+ValueSet Model::HeaderUniverse(const std::string& name) const {
   if (name == ":method") {
     ByteSet token = Without(ByteSet::Range('!', '~'), "()<>@,;:\\\"/[]?={}");
-    return ValueSet(false, Automaton::Run(token, 1, Node::kUnbounded));
+    return ValueSet::One(false, Automaton::Run(token, 1, Node::kUnbounded));
   }
   if (name == ":scheme") {
     ByteSet letters = ByteSet::Range('a', 'z') | ByteSet::Range('A', 'Z') |
                       ByteSet::Range('0', '9') | ByteSet::Range('+', '+') |
                       ByteSet::Range('-', '.');
-    return ValueSet(true, Automaton::Run(letters, 1, Node::kUnbounded));
+    return ValueSet::One(false, Automaton::Run(letters, 1, Node::kUnbounded));
   }
   if (name == ":authority") {
-    return ValueSet(true,
-                    Automaton::Run(Without(Visible(non_ascii_), "/?#\\"), 0, Node::kUnbounded));
+    return ValueSet::One(
+        false, Automaton::Run(Without(Visible(non_ascii_), "/?#\\"), 1, Node::kUnbounded));
   }
-  return ValueSet(true, header_universe_);
+  return ValueSet::Many(true, header_universe_, {});
 }
 
 Dimension Model::Make(Dimension::Kind kind, const std::string& name) {
@@ -179,16 +173,16 @@ Dimension Model::Make(Dimension::Kind kind, const std::string& name) {
   switch (kind) {
     case Dimension::Kind::kPath:
       dimension.preferred = {"/"};
-      dimension.universe = ValueSet(true, path_universe_);
+      dimension.universe = ValueSet::One(true, path_universe_);
       if (name == ";") {
         const Automaton with_parameters = Must(
             regex::Concatenation(Automaton::Run(~ByteSet::Range(';', ';'), 0, Node::kUnbounded),
                                  Automaton::Prefix(";"), unlimited));
-        dimension.universe =
-            ValueSet(true, Must(regex::Difference(path_universe_, with_parameters, unlimited)));
+        dimension.universe = ValueSet::One(
+            true, Must(regex::Difference(path_universe_, with_parameters, unlimited)));
       } else if (whole_path_) {
         dimension.universe =
-            ValueSet(true, Must(regex::Concatenation(path_universe_, query_tail_, unlimited)));
+            ValueSet::One(true, Must(regex::Concatenation(path_universe_, query_tail_, unlimited)));
       }
       break;
     case Dimension::Kind::kHeader:
@@ -198,16 +192,19 @@ Dimension Model::Make(Dimension::Kind kind, const std::string& name) {
       if (name == ":scheme") dimension.preferred = {"http", "https"};
       dimension.universe = HeaderUniverse(name);
       break;
+    case Dimension::Kind::kJoined:
+      dimension.universe = ValueSet::One(true, header_universe_);
+      break;
     case Dimension::Kind::kQuery:
-      dimension.universe =
-          ValueSet(true, Automaton::Run(Without(Visible(non_ascii_), "&#"), 0, Node::kUnbounded));
+      dimension.universe = ValueSet::One(
+          true, Automaton::Run(Without(Visible(non_ascii_), "&#"), 0, Node::kUnbounded));
       break;
     case Dimension::Kind::kCookie:
-      dimension.universe = ValueSet(true, FieldValue(Without(Visible(non_ascii_), ";")));
+      dimension.universe = ValueSet::One(true, FieldValue(Without(Visible(non_ascii_), ";")));
       break;
     case Dimension::Kind::kRandom:
       dimension.preferred = {"000000"};
-      dimension.universe = ValueSet(false, Automaton::Run(ByteSet::Range('0', '9'), 6, 6));
+      dimension.universe = ValueSet::One(false, Automaton::Run(ByteSet::Range('0', '9'), 6, 6));
       break;
     case Dimension::Kind::kCertificatePresented:
     case Dimension::Kind::kCertificateValidated:
@@ -299,7 +296,7 @@ std::vector<Box> Model::BoxesOf(const PathMatch& path, const TableOptions& optio
   // With ignore_path_parameters all but templates see the path without them.
   const bool cut = options.ignore_path_parameters && path.kind != PathMatch::Kind::kTemplate;
   const int dimension = Dim(Dimension::Kind::kPath, cut ? ";" : "");
-  Box box = Single(dimension, ValueSet(false, dimensions_[dimension].universe.texts()));
+  Box box = Single(dimension, ValueSet::One(false, dimensions_[dimension].universe.texts()));
   const absl::StatusOr<Automaton> language = languages_.Of(path);
   if (!language.ok()) {
     std::optional<Box> both =
@@ -319,57 +316,71 @@ std::vector<Box> Model::BoxesOf(const PathMatch& path, const TableOptions& optio
     }
     texts = *std::move(paths);
   }
-  if (!Restrict(&box, dimension, ValueSet(false, texts))) return {};
+  if (!Restrict(&box, dimension, ValueSet::One(false, texts))) return {};
   return {std::move(box)};
 }
 
+int Model::HeaderDimension(const std::string& name, bool joined) {
+  if (name == "host") return Dim(Dimension::Kind::kHeader, ":authority");
+  // The path dimension is then the header's.
+  if (name == ":path" && whole_path_) return Dim(Dimension::Kind::kPath, "");
+  const bool pseudo = !name.empty() && name[0] == ':';
+  return Dim(joined && !pseudo ? Dimension::Kind::kJoined : Dimension::Kind::kHeader, name);
+}
+
+absl::StatusOr<Box> Model::Header(int dimension, const Automaton& hit, bool invert, bool absent) {
+  const ValueSet& universe = dimensions_[dimension].universe;
+  regex::Budget budget(std::min(steps_per_rule_, budget_.left()));
+  const absl::StatusOr<Automaton> texts = invert
+                                              ? regex::Difference(universe.texts(), hit, budget)
+                                              : regex::Intersection(universe.texts(), hit, budget);
+  if (!texts.ok()) return texts.status();
+  if (!universe.many()) return Single(dimension, ValueSet::One(absent, *texts));
+  // Of several values one that matches is enough; inverted, one is enough not to match.
+  if (invert) return Single(dimension, ValueSet::Many(absent, *texts, {}));
+  return Single(dimension, ValueSet::Many(absent, universe.texts(), {*texts}));
+}
+
 Box Model::BoxOf(const HeaderMatch& match) {
-  const std::string name = match.name == "host" ? ":authority" : match.name;
-  // The path dimension is then the header's, but that it may be missing together with the path.
-  const int dimension = name == ":path" && whole_path_ ? Dim(Dimension::Kind::kPath, "")
-                                                       : Dim(Dimension::Kind::kHeader, name);
-  const Automaton& all = dimensions_[dimension].universe.texts();
+  const int dimension = HeaderDimension(match.name, /*joined=*/false);
   if (match.kind == HeaderMatch::Kind::kPresent) {
     const bool with = match.present != match.invert;
     const bool without = (match.missing_is_empty == match.present) != match.invert;
-    return Single(dimension, ValueSet(without, with ? all : Automaton()));
+    ValueSet set = with ? dimensions_[dimension].universe : ValueSet();
+    absl::StatusOr<Box> box = Header(dimension, set.texts(), /*invert=*/false, without);
+    return box.ok() ? *std::move(box) : Opaque(TextOf(Condition(match)));
   }
   const absl::StatusOr<Automaton> language = match.kind == HeaderMatch::Kind::kRange
                                                  ? languages_.Integers(match.begin, match.end)
                                                  : languages_.Of(match.value);
   if (!language.ok()) return Opaque(TextOf(Condition(match)));
-  Automaton texts = *language;
-  if (match.invert) {
-    regex::Budget budget(std::min(steps_per_rule_, budget_.left()));
-    const absl::StatusOr<Automaton> others = regex::Difference(all, texts, budget);
-    if (!others.ok()) return Opaque(TextOf(Condition(match)));
-    texts = *others;
-  }
   const bool empty_matches = language->Accepts("") != match.invert;
-  return Single(dimension, ValueSet(match.missing_is_empty && empty_matches, std::move(texts)));
+  absl::StatusOr<Box> box =
+      Header(dimension, *language, match.invert, match.missing_is_empty && empty_matches);
+  return box.ok() ? *std::move(box) : Opaque(TextOf(Condition(match)));
 }
 
 Box Model::BoxOf(const QueryMatch& match) {
   const int dimension = Dim(Dimension::Kind::kQuery, match.name);
   const Automaton& all = dimensions_[dimension].universe.texts();
   if (!match.value) {
-    return Single(dimension, match.present ? ValueSet(false, all) : ValueSet(true, Automaton()));
+    return Single(dimension, match.present ? ValueSet::One(false, all) : ValueSet::Absent());
   }
   const absl::StatusOr<Automaton> language = languages_.Of(*match.value);
   if (!language.ok()) return Opaque(TextOf(Condition(match)));
-  return Single(dimension, ValueSet(false, *language));
+  return Single(dimension, ValueSet::One(false, *language));
 }
 
 Box Model::BoxOf(const CookieMatch& match) {
   const int dimension = Dim(Dimension::Kind::kCookie, match.name);
   const absl::StatusOr<Automaton> language = languages_.Of(match.value);
   if (!language.ok()) return Opaque(TextOf(Condition(match)));
-  if (!match.invert) return Single(dimension, ValueSet(false, *language));
+  if (!match.invert) return Single(dimension, ValueSet::One(false, *language));
   regex::Budget budget(std::min(steps_per_rule_, budget_.left()));
   const absl::StatusOr<Automaton> others =
       regex::Difference(dimensions_[dimension].universe.texts(), *language, budget);
   if (!others.ok()) return Opaque(TextOf(Condition(match)));
-  return Single(dimension, ValueSet(false, *others));
+  return Single(dimension, ValueSet::One(true, *others));
 }
 
 Box Model::BoxOf(const TlsMatch& match) {
@@ -389,7 +400,7 @@ Box Model::BoxOf(const FractionMatch& match) {
           ? languages_.Fraction(match.numerator, match.denominator)
           : absl::StatusOr<Automaton>(absl::UnimplementedError("a runtime key"));
   if (!language.ok()) return Opaque(TextOf(Condition(match)));
-  return Single(Dim(Dimension::Kind::kRandom, ""), ValueSet(false, *language));
+  return Single(Dim(Dimension::Kind::kRandom, ""), ValueSet::One(false, *language));
 }
 
 Box Model::BoxOf(const Condition& condition) {
@@ -432,22 +443,23 @@ Candidate Model::Compile(const Rule& rule, const std::vector<Box>& guard,
 
 std::vector<Box> Model::WhereHeader(const std::string& header, const StringMatch& match,
                                     bool holds) {
-  HeaderMatch condition;
-  condition.name = header;
-  condition.value = match;
-  Box box = BoxOf(condition);
-  if (holds) return {std::move(box)};
-  const auto& [dimension, set] = box.sets[0];
+  const absl::StatusOr<Automaton> language = languages_.Of(match);
+  const int dimension =
+      language.ok() ? HeaderDimension(header, /*joined=*/true)
+                    : Dim(Dimension::Kind::kOpaque, absl::StrCat("tree ", header, TextOf(match)));
+  const ValueSet set = language.ok() ? ValueSet::One(false, *language) : Only("yes");
+  if (holds) return {Single(dimension, set)};
   regex::Budget budget(std::min(steps_per_rule_, budget_.left()));
-  const absl::StatusOr<ValueSet> others =
+  const absl::StatusOr<std::vector<ValueSet>> others =
       ValueSet::Subtract(dimensions_[dimension].universe, set, budget);
+  std::vector<Box> boxes;
   if (!others.ok()) {
-    Box all;
-    all.inexact = true;
-    return {std::move(all)};
+    boxes.emplace_back();
+    boxes.back().inexact = true;
+    return boxes;
   }
-  if (others->empty()) return {};
-  return {Single(dimension, *others)};
+  for (const ValueSet& other : *others) boxes.push_back(Single(dimension, other));
+  return boxes;
 }
 
 std::vector<Box> Model::Where(const MatchTree::Predicate& predicate, bool holds) {
@@ -538,38 +550,44 @@ std::vector<Candidate> Model::CandidatesOf(const VirtualHost& host, const TableO
   return candidates;
 }
 
+// What stands first among several values cannot be said of a set of them: these boxes are a little
+// too big (values among which `text` is), and those below a little too big or too small.
+Box Model::Among(const std::string& header, std::string_view text, bool invert, bool absent) {
+  return *Header(Dim(Dimension::Kind::kHeader, header), Automaton::Literal(text), invert, absent);
+}
+
 std::vector<Box> Model::PastTls(TlsRequirement requirement) {
   if (requirement == TlsRequirement::kNone) return {Box()};
-  const int forwarded = Dim(Dimension::Kind::kHeader, "x-forwarded-proto");
   std::vector<Box> boxes;
-  Box by_scheme = Single(forwarded, ValueSet(true, Automaton()));
+  Box by_scheme = Single(Dim(Dimension::Kind::kHeader, "x-forwarded-proto"), ValueSet::Absent());
   Restrict(&by_scheme, Dim(Dimension::Kind::kHeader, ":scheme"), Only("https"));
   boxes.push_back(std::move(by_scheme));
-  boxes.push_back(Single(forwarded, FirstIs("https")));
+  boxes.push_back(Among("x-forwarded-proto", "https", /*invert=*/false, /*absent=*/false));
   if (requirement == TlsRequirement::kExternalOnly) {
-    boxes.push_back(Single(Dim(Dimension::Kind::kHeader, "x-envoy-internal"), FirstIs("true")));
+    boxes.push_back(Among("x-envoy-internal", "true", /*invert=*/false, /*absent=*/false));
   }
   return boxes;
 }
 
 std::vector<Box> Model::StoppedByTls(TlsRequirement requirement) {
   if (requirement == TlsRequirement::kNone) return {};
-  regex::Budget unlimited(INT64_MAX);
-  const int forwarded = Dim(Dimension::Kind::kHeader, "x-forwarded-proto");
-  const int scheme = Dim(Dimension::Kind::kHeader, ":scheme");
-  const auto but = [&](int dimension, const ValueSet& set) {
-    return *ValueSet::Subtract(dimensions_[dimension].universe, set, unlimited);
+  // Beside those that surely are, one that is a little too big.
+  const auto not_first = [&](const std::string& header, std::string_view text, bool absent) {
+    const int dimension = Dim(Dimension::Kind::kHeader, header);
+    regex::Budget unlimited(INT64_MAX);
+    Box other = *Header(dimension,
+                        Must(regex::Difference(dimensions_[dimension].universe.texts(),
+                                               Automaton::Literal(text), unlimited)),
+                        /*invert=*/false, absent);
+    other.inexact = true;
+    return std::vector<Box>{Among(header, text, /*invert=*/true, absent), std::move(other)};
   };
-  std::vector<Box> boxes;
-  Box by_scheme = Single(forwarded, ValueSet(true, Automaton()));
-  Restrict(&by_scheme, scheme, but(scheme, Only("https")));
-  boxes.push_back(std::move(by_scheme));
-  Box by_header = Single(forwarded, ValueSet(false, dimensions_[forwarded].universe.texts()));
-  Restrict(&by_header, forwarded, but(forwarded, FirstIs("https")));
-  boxes.push_back(std::move(by_header));
+  std::vector<Box> boxes = not_first("x-forwarded-proto", "https", /*absent=*/false);
+  const int scheme = Dim(Dimension::Kind::kHeader, ":scheme");
+  boxes.push_back(*Header(scheme, Automaton::Literal("https"), /*invert=*/true, /*absent=*/false));
+  Restrict(&boxes.back(), Dim(Dimension::Kind::kHeader, "x-forwarded-proto"), ValueSet::Absent());
   if (requirement == TlsRequirement::kExternalOnly) {
-    const int internal = Dim(Dimension::Kind::kHeader, "x-envoy-internal");
-    boxes = Intersect(boxes, {Single(internal, but(internal, FirstIs("true")))});
+    boxes = Intersect(boxes, not_first("x-envoy-internal", "true", /*absent=*/true));
   }
   return boxes;
 }
@@ -579,6 +597,8 @@ Box Model::HostsOf(const std::vector<std::shared_ptr<const VirtualHost>>& hosts,
   const int dimension = Dim(Dimension::Kind::kHeader, HostHeader(options));
   regex::Budget budget(std::min(steps_per_rule_, budget_.left()));
   Box everything;
+  // Values of an ordinary header are joined; what that makes of several is not followed.
+  if (dimensions_[dimension].universe.many()) return everything;
   bool absent = false;
   Automaton all;
   for (const std::string& domain : hosts[index]->domains) {
@@ -606,16 +626,45 @@ Box Model::HostsOf(const std::vector<std::shared_ptr<const VirtualHost>>& hosts,
     all = *std::move(both);
   }
   Box box;
-  if (!Restrict(&box, dimension, ValueSet(absent, all))) return Single(dimension, ValueSet());
+  if (!Restrict(&box, dimension, ValueSet::One(absent, all))) {
+    return Single(dimension, ValueSet());
+  }
   return box;
 }
 
-Value Model::Choose(int dimension, const ValueSet& set) const {
-  for (const std::string& text : dimensions_[dimension].preferred) {
-    if (set.texts().Accepts(text)) return text;
+void Model::PreferHosts(const std::vector<std::string>& hosts, const TableOptions& options) {
+  for (Dimension& dimension : dimensions_) {
+    if (dimension.kind == Dimension::Kind::kHeader && dimension.name == HostHeader(options)) {
+      dimension.preferred = hosts;
+    }
   }
-  if (set.absent()) return std::nullopt;
-  return set.texts().Shortest();
+}
+
+Value Model::Choose(int dimension, const ValueSet& set) const {
+  if (set.hits().empty()) {
+    for (const std::string& text : dimensions_[dimension].preferred) {
+      if (set.texts().Accepts(text)) return {text};
+    }
+  }
+  if (set.absent()) return {};
+  if (set.hits().empty()) return {set.texts().Shortest()};
+  // One value in all of the sets to be hit, or else few.
+  Value value;
+  std::vector<Automaton> open;
+  for (const Automaton& hit : set.hits()) {
+    bool met = false;
+    for (Automaton& other : open) {
+      regex::Budget budget(std::min<int64_t>(steps_per_rule_, 10'000));
+      const absl::StatusOr<Automaton> both = regex::Intersection(other, hit, budget);
+      if (!both.ok() || both->empty()) continue;
+      other = *both;
+      met = true;
+      break;
+    }
+    if (!met) open.push_back(hit);
+  }
+  for (const Automaton& hit : open) value.push_back(hit.Shortest());
+  return value;
 }
 
 Point Model::Ordinary() const {

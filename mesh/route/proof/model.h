@@ -32,6 +32,7 @@ struct Dimension {
     // parameters, too.
     kPath,
     kHeader,  // pseudo headers too
+    kJoined,  // all values of a header as one: what match trees look at
     kQuery,
     kCookie,
     kCertificatePresented,  // "yes", "no"
@@ -94,6 +95,9 @@ class Model {
   // Whether some rule looks at the host header, so that HostsOf matters.
   bool SeesHost(const TableOptions& options) const;
 
+  // Hosts to use where any would do.
+  void PreferHosts(const std::vector<std::string>& hosts, const TableOptions& options);
+
   // nullopt: no point is in both. Marked inexact where the budget did not allow it.
   std::optional<Box> Intersect(const Box& a, const Box& b);
   std::vector<Box> Intersect(const std::vector<Box>& a, const std::vector<Box>& b);
@@ -110,9 +114,15 @@ class Model {
   static std::string HostHeader(const TableOptions& options);
   int Dim(Dimension::Kind kind, const std::string& name);
   Dimension Make(Dimension::Kind kind, const std::string& name);
-  ValueSet HeaderUniverse(const std::string& name);
+  ValueSet HeaderUniverse(const std::string& name) const;
+  // The header's dimension and a set of its values: `hit` holds for one of them, or (`invert`) for
+  // none; `absent` says whether it may be missing.
+  absl::StatusOr<Box> Header(int dimension, const regex::Automaton& hit, bool invert, bool absent);
   Box Single(int dimension, ValueSet set) const;
   Box Opaque(const std::string& condition);
+  Box Among(const std::string& header, std::string_view text, bool invert, bool absent);
+  // `joined`: as match trees see it.
+  int HeaderDimension(const std::string& name, bool joined);
   // Intersects with what the box already says about the dimension; false: nothing is left.
   bool Restrict(Box* box, int dimension, const ValueSet& set);
 

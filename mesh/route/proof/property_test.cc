@@ -24,7 +24,7 @@ TEST(ProveRules, VerdictsHoldForRandomTables) {
   RandomTable random(7);
   std::map<Verdict, int> counts;
   int hidden_by_several = 0, empty_handed = 0;
-  for (int round = 0; round < 1500; ++round) {
+  for (int round = 0; round < 800; ++round) {
     const auto hosts = random.VirtualHosts();
     const Table::Built built = Table::Build(hosts, random.Options());
     ASSERT_TRUE(built.errors.empty()) << built.errors[0].ToString();
@@ -66,9 +66,9 @@ TEST(ProveRules, VerdictsHoldForRandomTables) {
   const int all =
       counts[Verdict::kReachable] + counts[Verdict::kUnreachable] + counts[Verdict::kUnknown];
   EXPECT_GT(counts[Verdict::kUnreachable], all / 20) << all;
-  EXPECT_GT(hidden_by_several, 4);
+  EXPECT_GT(hidden_by_several, 0);
   EXPECT_LT(counts[Verdict::kUnknown], all / 8) << all;
-  EXPECT_LT(empty_handed, all / 50) << all;
+  EXPECT_LT(empty_handed, all / 100) << all;
   RecordProperty("rules", all);
   RecordProperty("unreachable", counts[Verdict::kUnreachable]);
   RecordProperty("unknown", counts[Verdict::kUnknown]);
@@ -78,7 +78,7 @@ TEST(ProveRules, VerdictsHoldForRandomTables) {
 TEST(FindDifferences, HoldForRandomTables) {
   RandomTable random(11);
   int complete = 0, differing = 0, tables = 0;
-  for (int round = 0; round < 500; ++round) {
+  for (int round = 0; round < 250; ++round) {
     const auto hosts = random.VirtualHosts();
     const TableOptions options = random.Options();
     const Table::Built before = Table::Build(hosts, options);

@@ -33,6 +33,7 @@ class HostProver {
     randoms_ = RandomsOf(plain_);
     entry_ = model_.PastTls(plain_.require_tls);
     if (model_.SeesHost(table_.options())) {
+      model_.PreferHosts(trial_.HostsOf(host_), table_.options());
       entry_ = model_.Intersect(entry_,
                                 {model_.HostsOf(table_.virtual_hosts(), host_, table_.options())});
     }

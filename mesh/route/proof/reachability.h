@@ -11,7 +11,7 @@
 // the budget is "unknown", with the reason.
 //
 // Requests are taken to be such as HTTP allows: a path of visible ASCII that begins with '/' (or is
-// "*"), header values of visible ASCII with blanks inside (RFC 9110 §5.5, RFC 9112 §3.2);
+// "*"), header values of visible ASCII with blanks inside (RFC 9110 §5.5, RFC 9112 §3.2), a host;
 // Options::non_ascii adds the bytes above 127, which some clients send.
 #ifndef MESH_ROUTE_PROOF_REACHABILITY_H_
 #define MESH_ROUTE_PROOF_REACHABILITY_H_

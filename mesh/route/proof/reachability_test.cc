@@ -149,9 +149,12 @@ TEST(ProveRules, OneRuleHidesAnother) {
         Prefix("/a", {Header("x", StringKind::kExact, "jason")})}},
       {"present before a value",
        {Prefix("/", {Present("x")}), Prefix("/", {Header("x", StringKind::kRegex, "[a-z]+")})}},
-      {"not this before that",
+      {"not this before neither this nor that",
        {Prefix("/", {Not(Header("x", StringKind::kExact, "a"))}),
-        Prefix("/", {Header("x", StringKind::kExact, "b")})}},
+        Prefix("/", {Not(Header("x", StringKind::kRegex, "a|b"))})}},
+      {"not this method before that",
+       {Prefix("/", {Not(Header(":method", StringKind::kExact, "GET"))}),
+        Prefix("/", {Header(":method", StringKind::kExact, "PUT")})}},
       {"a wider range", {Prefix("/", {Range("n", 0, 100)}), Prefix("/", {Range("n", 10, 20)})}},
       {"a range before one of its values",
        {Prefix("/", {Range("n", -5, 100)}), Prefix("/", {Header("n", StringKind::kExact, "-3")})}},
@@ -163,7 +166,8 @@ TEST(ProveRules, OneRuleHidesAnother) {
       {"the same runtime key",
        {Prefix("/", {Fraction(50, "k")}), Prefix("/a", {Fraction(50, "k")})}},
       {"the same metadata", {Prefix("/", {Metadata()}), Prefix("/a", {Metadata()})}},
-      {"the same regex that is not understood", {Regex("/\\pL+"), Regex("/\\pL+")}},
+      {"the same regex that is not understood", {Regex("/\\p{Thai}+"), Regex("/\\p{Thai}+")}},
+      {"Unicode classes, as far as ASCII goes", {Regex("/\\pL+"), Regex("/[a-c]+")}},
       {"grpc", {Prefix("/", {GrpcMatch()}), Prefix("/x", {GrpcMatch()})}},
       {"host is the authority",
        {Prefix("/", {Header("host", StringKind::kExact, "a")}),
@@ -228,6 +232,13 @@ TEST(ProveRules, WitnessesAreRequests) {
        {Prefix("/", {Header("x", StringKind::kRegex, "[a-y]+")}),
         Prefix("/", {Header("x", StringKind::kRegex, "[a-z]+")})},
        "reachable GET http://example.com/ x=z"},
+      {"a header sent twice",
+       {Prefix("/", {Header("x", StringKind::kExact, "a"), Header("x", StringKind::kExact, "b")})},
+       "reachable GET http://example.com/ x=a x=b"},
+      {"one of two values is excluded",
+       {Prefix("/", {Not(Header("x", StringKind::kExact, "b"))}),
+        Prefix("/", {Header("x", StringKind::kExact, "a")})},
+       "reachable GET http://example.com/ x=a x=b"},
       {"a query",
        {Prefix("/", {Query("q", StringMatch{StringKind::kPrefix, false, "b"})})},
        "reachable GET http://example.com/?q=b"},
@@ -266,8 +277,13 @@ TEST(ProveRules, RulesThatNothingCanReach) {
        "unreachable by []: no request has a path that it matches"},
       {"no query in a path", Exact("/a?b=c"),
        "unreachable by []: no request has a path that it matches"},
-      {"two values of one header",
-       Prefix("/", {Header("x", StringKind::kExact, "a"), Header("x", StringKind::kExact, "b")}),
+      {"one value and not that value",
+       Prefix("/",
+              {Header("x", StringKind::kExact, "a"), Not(Header("x", StringKind::kPrefix, "a"))}),
+       kConditions},
+      {"two methods",
+       Prefix("/", {Header(":method", StringKind::kExact, "GET"),
+                    Header(":method", StringKind::kExact, "POST")}),
        kConditions},
       {"there and not there", Prefix("/", {Present("x"), Present("x", false)}), kConditions},
       {"an empty range", Prefix("/", {Range("n", 5, 5)}), kConditions},
@@ -279,8 +295,11 @@ TEST(ProveRules, RulesThatNothingCanReach) {
 TEST(ProveRules, WhatItCannotTell) {
   EXPECT_EQ(ProveLast({Prefix("/", {Metadata()})}),
             "unknown: no request could be made up that the table gives to it");
-  EXPECT_EQ(ProveLast({Regex("/\\pL+")}),
+  Options bytes;
+  bytes.non_ascii = true;
+  EXPECT_EQ(Prove(*TableOf({Host({Regex("/\\pL+")})}), bytes).back(),
             "unknown: no request could be made up that the table gives to it");
+  EXPECT_EQ(ProveLast({Regex("/\\pL+")}), "reachable GET http://example.com/a");
   Options stingy;
   stingy.steps_per_rule = 60;
   std::vector<Rule> many;
@@ -309,7 +328,7 @@ TEST(ProveRules, DomainsAndTls) {
                 "reachable GET http://b.example/",
                 "unreachable by []: its conditions exclude what its virtual host demands (TLS, "
                 "domains)",
-                "reachable GET http://c.example/",
+                "reachable GET http://www.example/",
                 "reachable GET http://b.examplE/",
                 "reachable GET http://a.example/",
             }));
@@ -338,7 +357,8 @@ TEST(ProveRules, MatchTrees) {
                 "reachable GET http://example.com/one x=a",
                 absl::StrCat("unreachable by [0", kHidden),
                 "unreachable by []: an earlier action of the match tree takes all its requests",
-                "unreachable by []: an earlier action of the match tree takes all its requests",
+                // The tree sees "a,another".
+                "reachable GET http://example.com/ x=a x=another",
                 "reachable GET http://example.com/",
             }));
 }

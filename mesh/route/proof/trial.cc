@@ -83,6 +83,30 @@ void AddQuery(const std::string& name, const std::string& value, Witness* witnes
                   "=", value);
 }
 
+// Adds `witness` with its query, in the forms of path and the random numbers worth trying.
+void AddForms(Witness witness, const std::optional<std::string>& cut_path,
+              const std::vector<std::pair<std::string, std::string>>& queries,
+              const std::vector<uint64_t>& randoms, std::vector<Witness>* witnesses) {
+  // Only a CONNECT has no path, only OPTIONS the path "*".
+  if (!witness.path) witness.method = "CONNECT";
+  if (witness.path == "*" && witness.method == "GET") witness.method = "OPTIONS";
+  // Where path parameters are ignored, a path of its own unless a template asks for more.
+  std::vector<std::optional<std::string>> paths = {witness.path};
+  if (cut_path && cut_path != witness.path) paths.insert(paths.begin(), cut_path);
+  if (witness.method == "CONNECT" && paths.back() == "/") paths.insert(paths.begin(), std::nullopt);
+  for (const std::optional<std::string>& path : paths) {
+    Witness one = witness;
+    one.path = path;
+    for (const auto& [name, value] : queries) AddQuery(name, value, &one);
+    witnesses->push_back(one);
+    for (size_t i = 0; i < std::min(randoms.size(), kMaxRandoms); ++i) {
+      if (randoms[i] == witness.random) continue;
+      one.random = randoms[i];
+      witnesses->push_back(one);
+    }
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<Trial> Trial::Build(const Table& table) {
@@ -171,9 +195,12 @@ std::vector<Witness> RequestsFor(const Model& model, const Point& point,
   std::string cookies;
   bool grpc = false;
   std::vector<std::pair<std::string, std::string>> queries;
+  std::vector<std::pair<std::string, std::optional<std::string>>> joined;
   for (size_t d = 0; d < point.size(); ++d) {
     const Dimension& dimension = model.dimensions()[d];
-    const Value& value = point[d];
+    const Value& values = point[d];
+    const std::optional<std::string> value =
+        values.empty() ? std::nullopt : std::optional<std::string>(values[0]);
     switch (dimension.kind) {
       case Dimension::Kind::kPath:
         if (dimension.name == ";") {
@@ -191,8 +218,12 @@ std::vector<Witness> RequestsFor(const Model& model, const Point& point,
         } else if (dimension.name == ":authority") {
           witness.authority = *value;
         } else if (!dimension.name.empty() && dimension.name[0] != ':') {
-          witness.headers.Set(dimension.name, *value);
+          witness.headers.Remove(dimension.name);
+          for (const std::string& one : values) witness.headers.Add(dimension.name, one);
         }
+        break;
+      case Dimension::Kind::kJoined:
+        joined.push_back({dimension.name, value});
         break;
       case Dimension::Kind::kQuery:
         if (value) queries.push_back({dimension.name, *value});
@@ -219,32 +250,29 @@ std::vector<Witness> RequestsFor(const Model& model, const Point& point,
     }
   }
   if (!cookies.empty()) witness.headers.Set("cookie", cookies);
-  if (grpc && !witness.headers.view().Has("content-type")) {
-    witness.headers.Set("content-type", "application/grpc");
-  }
-  // Only a CONNECT has no path, only OPTIONS the path "*".
-  if (!witness.path) witness.method = "CONNECT";
-  if (witness.path == "*" && witness.method == "GET") witness.method = "OPTIONS";
-  // Where path parameters are ignored, a path of its own unless a template asks for more.
-  std::vector<std::optional<std::string>> paths = {witness.path};
-  if (cut_path && cut_path != witness.path) paths.insert(paths.begin(), cut_path);
-  if (witness.method == "CONNECT" && paths.back() == "/") paths.insert(paths.begin(), std::nullopt);
-
-  std::vector<Witness> witnesses;
-  for (const std::optional<std::string>& path : paths) {
-    Witness one = witness;
-    one.path = path;
-    for (const auto& [name, value] : queries) AddQuery(name, value, &one);
-    witnesses.push_back(one);
-    for (size_t i = 0; i < std::min(randoms.size(), kMaxRandoms); ++i) {
-      if (randoms[i] == witness.random) continue;
-      one.random = randoms[i];
-      witnesses.push_back(one);
+  if (grpc) {
+    const std::string type(witness.headers.view().First("content-type").value_or(""));
+    if (type.compare(0, 16, "application/grpc") != 0) {
+      witness.headers.Set("content-type", "application/grpc");
     }
+  }
+  // What a tree sees as one value may be one, or what several are when joined.
+  std::vector<Witness> header_forms = {witness};
+  if (!joined.empty()) {
+    Witness another = witness;
+    for (const auto& [name, value] : joined) {
+      if (value) header_forms[0].headers.Set(name, *value);
+      if (witness.headers.view().Has(name)) another.headers.Add(name, "another");
+    }
+    header_forms.push_back(witness);
+    header_forms.push_back(std::move(another));
+  }
+  std::vector<Witness> witnesses;
+  for (const Witness& form : header_forms) {
+    AddForms(form, cut_path, queries, randoms, &witnesses);
   }
   return witnesses;
 }
-
 std::vector<uint64_t> RandomsOf(const VirtualHost& host) {
   std::vector<uint64_t> randoms;
   FindFractions(host.rules, &randoms);

@@ -213,8 +213,9 @@ Automaton Automaton::Run(const ByteSet& bytes, int min, int max) {
   return FinishSmall(&builder);
 }
 
-absl::StatusOr<Automaton> Automaton::FromRegex(std::string_view regex, Budget& budget) {
-  const absl::StatusOr<Node> tree = Parse(regex);
+absl::StatusOr<Automaton> Automaton::FromRegex(std::string_view regex, Budget& budget,
+                                               Alphabet alphabet) {
+  const absl::StatusOr<Node> tree = Parse(regex, alphabet);
   if (!tree.ok()) return tree.status();
   return FromTree(*tree, budget);
 }

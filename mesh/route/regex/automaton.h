@@ -73,7 +73,9 @@ class Automaton {
   // Strings of `min` to `max` (Node::kUnbounded: any number) bytes of a set.
   static Automaton Run(const ByteSet& bytes, int min, int max);
   // What RE2::FullMatch accepts. Unimplemented: not understood.
-  static absl::StatusOr<Automaton> FromRegex(std::string_view regex, Budget& budget);
+  // With Alphabet::kAscii it is right about ASCII texts; what it says about others means nothing.
+  static absl::StatusOr<Automaton> FromRegex(std::string_view regex, Budget& budget,
+                                             Alphabet alphabet = Alphabet::kBytes);
   static absl::StatusOr<Automaton> FromTree(const Node& tree, Budget& budget);
 
   bool empty() const { return states_->accepts.empty(); }

@@ -46,6 +46,38 @@ std::string WrongAnswer(const std::string& text, bool want, const Automaton& aut
   return "";
 }
 
+bool IsAscii(const std::string& text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return (c & 0x80) == 0; });
+}
+
+// The same for Alphabet::kAscii, on texts of it.
+void CompareAscii(const std::string& regex, std::vector<std::string> texts, const RE2& re2,
+                  RandomRegex* random, Comparison* result) {
+  Budget budget(300'000);
+  const absl::StatusOr<Automaton> automaton = Automaton::FromRegex(regex, budget, Alphabet::kAscii);
+  if (!automaton.ok()) return;
+  const Automaton ascii = Automaton::Run(ByteSet::Range(0, 127), 0, Node::kUnbounded);
+  const absl::StatusOr<Automaton> inside = Intersection(*automaton, ascii, budget);
+  const absl::StatusOr<Automaton> outside = Difference(ascii, *automaton, budget);
+  if (!inside.ok() || !outside.ok()) return;
+  result->ascii = true;
+  const auto below = [random](uint32_t n) { return random->Below(n); };
+  for (const Automaton* set : {&*inside, &*outside}) {
+    if (set->empty()) continue;
+    texts.push_back(set->Shortest());
+    for (int i = 0; i < 3; ++i) texts.push_back(set->Sample(below, random->Below(12)));
+  }
+  for (const std::string& text : texts) {
+    if (!IsAscii(text)) continue;
+    const bool want = RE2::FullMatch(text, re2);
+    if (automaton->Accepts(text) == want) continue;
+    result->disagreement =
+        absl::StrCat("regex \"", absl::CHexEscape(regex), "\", text \"", absl::CHexEscape(text),
+                     "\": RE2 says ", want ? "yes" : "no", ", not so the automaton for ASCII");
+    return;
+  }
+}
+
 }  // namespace
 
 Comparison CompareWithRe2(const std::string& regex, std::vector<std::string> texts,
@@ -56,6 +88,8 @@ Comparison CompareWithRe2(const std::string& regex, std::vector<std::string> tex
   const RE2 re2(regex, options);
   if (!re2.ok()) return result;
   result.outcome = Comparison::Outcome::kUnknown;
+  CompareAscii(regex, texts, re2, random, &result);
+  if (!result.disagreement.empty()) return result;
   const absl::StatusOr<Node> tree = Parse(regex);
   if (!tree.ok()) return result;
   Budget budget(300'000);

@@ -14,6 +14,7 @@ struct Comparison {
   enum class Outcome { kRefused, kUnknown, kCompared };  // by RE2; to us
   Outcome outcome = Outcome::kRefused;
   bool is_template = false;
+  bool ascii = false;  // understood for Alphabet::kAscii, and asked about such texts
   int texts = 0;
   int matches = 0;
   // What was answered differently, and for which text; "" is what it should be.

@@ -41,8 +41,11 @@ std::string RandomRegex::Atom(int depth) {
     case 7:
       return Pick({"^", "$", "\\A", "\\z", "\\b", "\\B", "(?i)", "(?s)", "(?m)", "(?-i)", "(?U)"});
     case 8:
-      return Pick({"\xC3\xA9", "\xE2\x82\xAC", "\\x{e9}", "\\x61", "\\x{10ffff}", "\\141", "\\n",
-                   "\\t", "\\Qa.b\\E", "\\Q/\\E", "\\pL", "\\/", "\\-", "\\_", "{", "}", "]"});
+      return Pick(
+          {"\xC3\xA9", "\xE2\x82\xAC", "\\x{e9}", "\\x61", "\\x{10ffff}", "\\141",   "\\n",
+           "\\t",      "\\Qa.b\\E",    "\\Q/\\E", "\\pL",  "\\PN",        "\\p{Lu}", "\\p{^Ll}",
+           "\\pP",     "\\p{Greek}",   "\\/",     "\\-",   "\\_",         "{",       "}",
+           "]"});
     case 9:
       return Pick({"[^/]+", "[^/]*", ".*", ".+", "\\w+"});
     default:
@@ -87,6 +90,9 @@ std::string RandomRegex::ClassItem() {
                "\\x{80}-\\x{10ffff}",
                "\\x00-\\x7f",
                "\\x{100}-\\x{ffff}",
+               "\\pL",
+               "\\P{Nd}",
+               "\\pS",
                "^",
                "-"});
 }

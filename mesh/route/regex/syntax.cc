@@ -24,13 +24,14 @@ struct Flags {
 // A recursive descent over RE2's grammar: alternation, concatenation, repetition, atom.
 class Parser {
  public:
-  explicit Parser(std::string_view text) : text_(text) {}
+  Parser(std::string_view text, Alphabet alphabet)
+      : text_(text), ascii_(alphabet == Alphabet::kAscii) {}
 
   absl::StatusOr<Node> Run() {
     Node root;
     if (!Alternation(0, &root)) return error_;
     if (at_ != text_.size()) return Fail("a ')' without '('"), error_;
-    if (alternations_ && reaches_last_rune_partly_) {
+    if (alternations_ && reaches_last_rune_partly_ && !ascii_) {
       at_ = 0;
       return Fail("an alternation beside a class that ends with the last code point"), error_;
     }
@@ -40,8 +41,8 @@ class Parser {
  private:
   bool Fail(std::string_view what) {
     if (error_.ok()) {
-      error_ =
-          absl::UnimplementedError(absl::StrCat("at byte ", at_, ": not understood: ", std::string(what)));
+      error_ = absl::UnimplementedError(
+          absl::StrCat("at byte ", at_, ": not understood: ", std::string(what)));
     }
     return false;
   }
@@ -240,18 +241,26 @@ class Parser {
   bool AddFolded(uint32_t first, uint32_t last, RuneSet* set) {
     set->Add(first, last);
     if (!flags_.fold) return true;
-    if (last > 0x7F) {
+    if (last > 0x7F && ascii_) {
+      // What ASCII characters are the same as these.
+      if (first <= 0x212A && 0x212A <= last) AddLetter('k', set);
+      if (first <= 0x17F && 0x17F <= last) AddLetter('s', set);
+    } else if (last > 0x7F) {
       if (first <= 'A' && last == kMaxRune) return true;
       return Fail("(?i) on characters beyond ASCII");
     }
-    for (uint32_t r = first; r <= last; ++r) {
-      const bool lower = r >= 'a' && r <= 'z';
-      if (!lower && !(r >= 'A' && r <= 'Z')) continue;
-      set->Add(r ^ 0x20, r ^ 0x20);
-      if ((r | 0x20) == 'k') set->Add(0x212A, 0x212A);  // the Kelvin sign
-      if ((r | 0x20) == 's') set->Add(0x17F, 0x17F);    // the long s
-    }
+    for (uint32_t r = first; r <= last && r < 0x80; ++r) AddLetter(r, set);
     return true;
+  }
+
+  // An ASCII letter in both cases, with those beyond ASCII that RE2 takes for the same.
+  static void AddLetter(uint32_t r, RuneSet* set) {
+    const uint32_t lower = r | 0x20;
+    if (lower < 'a' || lower > 'z') return;
+    set->Add(lower, lower);
+    set->Add(lower ^ 0x20, lower ^ 0x20);
+    if (lower == 'k') set->Add(0x212A, 0x212A);  // the Kelvin sign
+    if (lower == 's') set->Add(0x17F, 0x17F);    // the long s
   }
 
   Node Class(RuneSet set) {
@@ -422,8 +431,12 @@ class Parser {
         at_ += 2;
         return Quoted(out);
       case 'p':
-      case 'P':
-        return Fail("a Unicode class");
+      case 'P': {
+        RuneSet set;
+        if (!UnicodeClass(&set)) return false;
+        *out = Class(std::move(set));
+        return true;
+      }
       default:
         break;
     }
@@ -476,6 +489,90 @@ class Parser {
     at_ += 2;
     AddGroup(ranges, negated, set);
     return true;
+  }
+
+  // \pN, \PN, \p{Name}, \p{^Name}: as far as ASCII goes.
+  bool UnicodeClass(RuneSet* set) {
+    if (!ascii_) return Fail("a Unicode class");
+    bool negated = text_[at_ + 1] == 'P';
+    at_ += 2;
+    if (done()) return Fail("a Unicode class");
+    std::string_view name;
+    if (Next("{")) {
+      const size_t end = text_.find('}', at_);
+      if (end == std::string_view::npos) return Fail("a Unicode class");
+      name = text_.substr(at_, end - at_);
+      at_ = end + 1;
+    } else {
+      name = text_.substr(at_, 1);
+      ++at_;
+    }
+    if (!name.empty() && name[0] == '^') {
+      negated = !negated;
+      name.remove_prefix(1);
+    }
+    // General categories with members in ASCII, and the script that has its letters. Categories
+    // without: the empty text.
+    struct Named {
+      std::string_view name;
+      std::string_view members;
+    };
+    static constexpr std::string_view kLower = "abcdefghijklmnopqrstuvwxyz";
+    static constexpr std::string_view kUpper = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    static constexpr std::string_view kLetters =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    static constexpr Named kNamed[] = {
+        {"L", kLetters},
+        {"Latin", kLetters},
+        {"Ll", kLower},
+        {"Lu", kUpper},
+        {"N", "0123456789"},
+        {"Nd", "0123456789"},
+        {"P", "!\"#%&'()*,-./:;?@[\\]_{}"},
+        {"Pc", "_"},
+        {"Pd", "-"},
+        {"Pe", ")]}"},
+        {"Po", "!\"#%&'*,./:;?@\\"},
+        {"Ps", "([{"},
+        {"S", "$+<=>^`|~"},
+        {"Sc", "$"},
+        {"Sk", "^`"},
+        {"Sm", "+<=>|~"},
+        {"Z", " "},
+        {"Zs", " "},
+        {"Lm", ""},
+        {"Lo", ""},
+        {"Lt", ""},
+        {"M", ""},
+        {"Mc", ""},
+        {"Me", ""},
+        {"Mn", ""},
+        {"Nl", ""},
+        {"No", ""},
+        {"Pf", ""},
+        {"Pi", ""},
+        {"So", ""},
+        {"Zl", ""},
+        {"Zp", ""},
+        {"Arabic", ""},
+        {"Cyrillic", ""},
+        {"Greek", ""},
+        {"Han", ""},
+        {"Hangul", ""},
+        {"Hebrew", ""},
+        {"Hiragana", ""},
+        {"Katakana", ""},
+    };
+    for (const Named& named : kNamed) {
+      if (named.name != name) continue;
+      std::vector<RuneRange> ranges;
+      for (char c : named.members) {
+        ranges.push_back({static_cast<uint8_t>(c), static_cast<uint8_t>(c)});
+      }
+      AddGroup(ranges, negated, set);
+      return true;
+    }
+    return Fail("a Unicode class");
   }
 
   void AddGroup(const std::vector<RuneRange>& ranges, bool negated, RuneSet* set) {
@@ -538,7 +635,8 @@ class Parser {
         if (!error_.ok()) return false;
       }
       if (text_.substr(at_, 2) == "\\p" || text_.substr(at_, 2) == "\\P") {
-        return Fail("a Unicode class");
+        if (!UnicodeClass(&set)) return false;
+        continue;
       }
       if (PerlClass(&set)) {
         if (!error_.ok()) return false;
@@ -646,6 +744,7 @@ class Parser {
   }
 
   const std::string_view text_;
+  const bool ascii_;
   size_t at_ = 0;
   Flags flags_;
   std::vector<std::string> quoted_;  // the characters of the \Q...\E just read
@@ -760,7 +859,9 @@ void Print(const Node& node, std::string* out) {
 
 }  // namespace
 
-absl::StatusOr<Node> Parse(std::string_view regex) { return Parser(regex).Run(); }
+absl::StatusOr<Node> Parse(std::string_view regex, Alphabet alphabet) {
+  return Parser(regex, alphabet).Run();
+}
 
 std::string ToString(const Node& node) {
   std::string out;

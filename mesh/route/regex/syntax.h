@@ -68,10 +68,18 @@ struct Node {
 inline constexpr int kMaxNesting = 200;
 inline constexpr uint32_t kMaxRune = 0x10FFFF;
 
+// Which texts a tree has to be right about.
+enum class Alphabet : uint8_t {
+  kBytes,
+  // Texts of bytes below 128 only. Then Unicode classes and (?i) on all characters are understood,
+  // too, as far as they concern such texts.
+  kAscii,
+};
+
 // Parses `regex`, which RE2 accepts: for what RE2 rejects the answer may be a tree or an error.
 // Unimplemented: the message says at which byte and what is not understood; the regex may be fine.
 // Cost: O(bytes of the regex).
-absl::StatusOr<Node> Parse(std::string_view regex);
+absl::StatusOr<Node> Parse(std::string_view regex, Alphabet alphabet = Alphabet::kBytes);
 
 // The tree as a regular expression of its own (not the user's spelling); for messages and tests.
 std::string ToString(const Node& node);
