@@ -2,6 +2,7 @@
 //
 //   demo                                    Bookinfo as examples/bookinfo/yaml has it
 //   demo PATH …                             other YAML: files or directories
+//   demo --plain                            lines instead of a page, on a terminal too
 //   demo --check                            checks it without a person, on free ports
 
 #include <signal.h>
@@ -14,6 +15,7 @@
 #include <fstream>
 #include <iostream>
 #include <map>
+#include <optional>
 #include <thread>
 
 #include "absl/flags/flag.h"
@@ -25,9 +27,12 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "examples/demo/check.h"
+#include "examples/demo/screen.h"
 #include "mesh/local/http_client.h"
 #include "mesh/local/load.h"
 #include "mesh/local/local_mesh.h"
+#include "mesh/local/objects.h"
+#include "nlohmann/json.hpp"
 
 ABSL_FLAG(
     std::string, files, "",
@@ -35,6 +40,9 @@ ABSL_FLAG(
     "a flag as well. Default: examples/bookinfo/yaml");
 ABSL_FLAG(bool, check, false, "check the demo without a person, on free ports, and exit");
 ABSL_FLAG(int, port, 8080, "of the ingress gateway");
+ABSL_FLAG(bool, plain, false,
+          "a line a second instead of a page that is drawn again; always so where standard output "
+          "is no terminal");
 ABSL_FLAG(double, load, 5, "requests a second that the demo itself makes; 0 for none");
 ABSL_FLAG(std::string, run_directory, "", "for generated files and logs; default: a new one");
 ABSL_FLAG(std::string, meshd, "", "program; default: meshd beside this one");
@@ -54,15 +62,32 @@ class Terminal final : public mesh::LogSink {
   void Log(mesh::LogLevel level, std::string_view component, std::string_view text) override {
     if (level == mesh::LogLevel::kDebug) return;
     const bool plain = level == mesh::LogLevel::kInfo;
-    const std::string line = absl::StrCat("demo: ", plain ? "" : std::string(LogLevelName(level)),
-                                          plain ? "" : ": ", std::string(text), "\n");
+    const std::string line = absl::StrCat(plain ? "" : std::string(LogLevelName(level)),
+                                          plain ? "" : ": ", std::string(text));
     mesh::MutexLock lock(&mutex_);
-    out_ << line << std::flush;
+    if (kept_) {
+      kept_->push_back(
+          absl::StrCat(absl::FormatTime("%H:%M:%S ", absl::Now(), absl::LocalTimeZone()), line));
+      if (kept_->size() > 10) kept_->erase(kept_->begin());
+    } else {
+      out_ << "demo: " << line << std::endl;
+    }
+  }
+  // From now on lines are kept, the last ten of them, because a screen shows them; or no longer.
+  void Keep(bool keep) {
+    mesh::MutexLock lock(&mutex_);
+    kept_.reset();
+    if (keep) kept_.emplace();
+  }
+  std::vector<std::string> Kept() {
+    mesh::MutexLock lock(&mutex_);
+    return kept_.value_or(std::vector<std::string>());
   }
 
  private:
   std::ostream& out_;
   mesh::Mutex mutex_;
+  std::optional<std::vector<std::string>> kept_ ABSL_GUARDED_BY(mutex_);
 };
 
 // Ends the program on SIGINT, SIGTERM, SIGHUP: at once while the mesh starts (the kernel ends its
@@ -132,24 +157,18 @@ class Counters {
   std::map<std::string, uint64_t> last_;
 };
 
-// What meshd says from now on that concerns who edits the YAML: what it took, and what it did not.
-class MeshdWords {
+// A log from where it ends now.
+class LogTail {
  public:
-  explicit MeshdWords(const LocalMesh& mesh) : file_(mesh.run_directory() + "/log/meshd.log") {
-    Next();
-  }
-  // New lines, without their time.
+  explicit LogTail(std::string file) : file_(std::move(file)) { Next(); }
+  // New lines.
   std::vector<std::string> Next() {
     std::vector<std::string> lines;
     std::ifstream file(file_);
     file.seekg(offset_);
     for (std::string line; std::getline(file, line) && !file.eof();) {
       offset_ = file.tellg();
-      const std::string words = line.substr(std::min(line.size(), line.find(' ') + 1));
-      if (absl::StartsWith(words, "info discovery: generation") ||
-          absl::StartsWith(words, "warning ") || absl::StartsWith(words, "error ")) {
-        lines.push_back(words);
-      }
+      lines.push_back(line);
     }
     return lines;
   }
@@ -159,52 +178,182 @@ class MeshdWords {
   std::streamoff offset_ = 0;
 };
 
-// Once a second: requests for the page, reviews by version over the last half minute, proxies.
-void ShowStatus(const LocalMesh& mesh, StopSignals* signals) {
-  constexpr size_t kWindow = 30;
-  Counters counters;
-  MeshdWords meshd(mesh);
-  std::deque<std::map<std::string, uint64_t>> seconds;
-  for (absl::Time last = absl::Now(); signals->Wait(absl::Seconds(1));) {
-    for (const std::string& words : meshd.Next()) std::cout << "meshd: " << words << std::endl;
+// What meshd says from now on that concerns who edits the YAML: what it took, and what it did not.
+class MeshdWords {
+ public:
+  explicit MeshdWords(const LocalMesh& mesh) : log_(mesh.run_directory() + "/log/meshd.log") {}
+  // New lines, without their time.
+  std::vector<std::string> Next() {
+    std::vector<std::string> lines;
+    for (const std::string& line : log_.Next()) {
+      const std::string words = line.substr(std::min(line.size(), line.find(' ') + 1));
+      if (absl::StartsWith(words, kTaken) || absl::StartsWith(words, "warning ") ||
+          absl::StartsWith(words, "error ")) {
+        lines.push_back(words);
+      }
+    }
+    return lines;
+  }
+  static constexpr char kTaken[] = "info discovery: generation";
+
+ private:
+  LogTail log_;
+};
+
+// What is counted over the last half minute.
+constexpr size_t kWindow = 30;
+
+// What there is to see, as of one second.
+struct Glance {
+  absl::Time time;
+  double rate = 0;                          // pages a second
+  std::map<std::string, uint64_t> reviews;  // by version, in `seconds`
+  size_t seconds = 0;
+  std::vector<std::string> meshd;  // its new words
+  absl::StatusOr<std::vector<mesh::local::ProxySync>> proxies;
+};
+
+class Watch {
+ public:
+  explicit Watch(const LocalMesh& mesh) : mesh_(mesh), words_(mesh), last_(absl::Now()) {}
+  Glance Look() {
+    Glance glance;
+    glance.meshd = words_.Next();
     uint64_t pages = 0;
     std::map<std::string, uint64_t> versions;
-    for (const auto& pod : mesh.Pods()) {
-      const uint64_t answered = counters.Since(pod.name, pod.addresses.app_port);
+    for (const auto& pod : mesh_.Pods()) {
+      const uint64_t answered = counters_.Since(pod.name, pod.addresses.app_port);
       if (pod.app.role == "productpage") pages += answered;
       if (pod.app.role == "reviews") versions[pod.app.version] += answered;
     }
-    const absl::Time now = absl::Now();
-    const double rate = static_cast<double>(pages) / absl::ToDoubleSeconds(now - last);
-    last = now;
-    seconds.push_back(versions);
-    if (seconds.size() > kWindow) seconds.pop_front();
-    std::map<std::string, uint64_t> sums;
-    uint64_t total = 0;
-    for (const auto& second : seconds) {
-      for (const auto& [version, count] : second) {
-        sums[version] += count;
-        total += count;
-      }
+    glance.time = absl::Now();
+    glance.rate = static_cast<double>(pages) / absl::ToDoubleSeconds(glance.time - last_);
+    last_ = glance.time;
+    history_.push_back(versions);
+    if (history_.size() > kWindow) history_.pop_front();
+    glance.seconds = history_.size();
+    for (const auto& second : history_) {
+      for (const auto& [version, count] : second) glance.reviews[version] += count;
     }
+    glance.proxies = mesh_.ProxyStatus();
+    return glance;
+  }
+
+ private:
+  const LocalMesh& mesh_;
+  Counters counters_;
+  MeshdWords words_;
+  std::deque<std::map<std::string, uint64_t>> history_;
+  absl::Time last_;
+};
+
+std::string TimeOfDay(absl::Time time) {
+  return absl::FormatTime("%H:%M:%S", time, absl::LocalTimeZone());
+}
+
+// Once a second: requests for the page, reviews by version over the last half minute, proxies.
+void PrintStatus(const LocalMesh& mesh, StopSignals* signals) {
+  Watch watch(mesh);
+  while (signals->Wait(absl::Seconds(1))) {
+    const Glance glance = watch.Look();
+    for (const std::string& words : glance.meshd) std::cout << "meshd: " << words << std::endl;
+    uint64_t total = 0;
+    for (const auto& [version, count] : glance.reviews) total += count;
     std::string reviews;
-    for (const auto& [version, count] : sums) {
+    for (const auto& [version, count] : glance.reviews) {
       absl::StrAppendFormat(&reviews, " %s %3.0f%%", version,
                             total == 0 ? 0.0 : 100.0 * static_cast<double>(count) / total);
     }
-    const auto proxies = mesh.ProxyStatus();
     size_t in_sync = 0;
-    if (proxies.ok()) {
-      for (const auto& proxy : *proxies) in_sync += proxy.in_sync ? 1 : 0;
+    if (glance.proxies.ok()) {
+      for (const auto& proxy : *glance.proxies) in_sync += proxy.in_sync ? 1 : 0;
     }
-    std::cout << absl::FormatTime("%H:%M:%S", now, absl::LocalTimeZone())
-              << absl::StrFormat("  %6.1f requests/s   reviews%s (last %d s)   ", rate, reviews,
-                                 seconds.size())
-              << (proxies.ok()
+    std::cout << TimeOfDay(glance.time)
+              << absl::StrFormat("  %6.1f requests/s   reviews%s (last %d s)   ", glance.rate,
+                                 reviews, glance.seconds)
+              << (glance.proxies.ok()
                       ? absl::StrFormat("%d of %d proxies in sync", in_sync, mesh.proxies())
                       : std::string("meshd does not answer"))
               << std::endl;
   }
+}
+
+// The errors that are in force in what meshd reads.
+std::vector<std::string> Errors(const LocalMesh& mesh) {
+  HttpConnection meshd(mesh.control_address(), mesh.monitoring_port());
+  const auto page = meshd.Get("/debug/push_status", {}, absl::Seconds(1));
+  std::vector<std::string> errors;
+  if (!page.ok()) return errors;
+  const auto json = nlohmann::json::parse(page->body, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object() || !json.contains("errors")) return errors;
+  for (const auto& error : json["errors"]) {
+    if (error.is_string()) errors.push_back(error.get<std::string>());
+  }
+  return errors;
+}
+
+// Each proxy that there should be, with what meshd and this machine know of it.
+std::vector<demo::ProxyState> Proxies(const LocalMesh& mesh,
+                                      const std::vector<mesh::local::ProxySync>& status) {
+  using Sync = demo::ProxyState::Sync;
+  std::map<std::string, demo::ProxyState> proxies;
+  for (const auto& pod : mesh.Pods()) {
+    const std::string name = absl::StrCat(pod.name, ".", pod.ns);
+    proxies[name] = {name, Sync::kNotConnected, "", pod.ready, pod.restarts};
+  }
+  for (const mesh::local::ProxySync& row : status) {
+    demo::ProxyState& proxy = proxies[row.proxy];
+    proxy.name = row.proxy;
+    proxy.reason = row.reason;
+    proxy.sync = !row.reason.empty() ? Sync::kRejected
+                 : row.in_sync       ? Sync::kInSync
+                                     : Sync::kWaiting;
+  }
+  std::vector<demo::ProxyState> states;
+  for (auto& [name, proxy] : proxies) states.push_back(std::move(proxy));
+  return states;
+}
+
+// The same on a page that stays where it is, and more than fits a line.
+void DrawStatus(const LocalMesh& mesh, StopSignals* signals, Terminal* terminal) {
+  Watch watch(mesh);
+  LogTail gateway(
+      absl::StrCat(mesh.run_directory(), "/log/", mesh::local::kGatewayPod, ".proxy.log"));
+  std::deque<std::vector<demo::GatewayAnswer>> history;
+  demo::ScreenState state;
+  std::vector<std::string> warnings;  // since the last change
+  state.url = absl::StrCat("http://127.0.0.1:", mesh.gateway_port(), "/productpage");
+  demo::Screen screen;
+  do {
+    const Glance glance = watch.Look();
+    history.emplace_back();
+    for (const std::string& line : gateway.Next()) {
+      if (const auto answer = demo::ReadGatewayLine(line)) history.back().push_back(*answer);
+    }
+    if (history.size() > kWindow) history.pop_front();
+    std::vector<demo::GatewayAnswer> answers;
+    for (const auto& second : history) answers.insert(answers.end(), second.begin(), second.end());
+    for (const std::string& words : glance.meshd) {
+      if (absl::StartsWith(words, MeshdWords::kTaken)) {
+        state.change =
+            absl::StrCat(TimeOfDay(glance.time), " ", words.substr(words.find("generation")));
+        warnings.clear();
+      } else if (absl::StartsWith(words, "warning ")) {
+        warnings.push_back(words);
+      }
+    }
+    state.time = TimeOfDay(glance.time);
+    state.pages_per_second = glance.rate;
+    state.latency = demo::Summarise(answers);
+    state.seconds = glance.seconds;
+    state.reviews = glance.reviews;
+    state.meshd_answers = glance.proxies.ok();
+    if (glance.proxies.ok()) state.proxies = Proxies(mesh, *glance.proxies);
+    state.findings = Errors(mesh);
+    state.findings.insert(state.findings.end(), warnings.begin(), warnings.end());
+    state.events = terminal->Kept();
+    screen.Draw(state);
+  } while (signals->Wait(absl::Seconds(1)));
 }
 
 std::filesystem::path OwnFolder() {
@@ -264,7 +413,13 @@ int main(int argc, char** argv) {
     std::cout << "demo: it asks for the page itself, " << load_options.per_second
               << " times a second, so that there is something to see (--load=0: not)" << std::endl;
   }
-  ShowStatus(**mesh, &signals);
+  if (!absl::GetFlag(FLAGS_plain) && demo::Screen::Possible()) {
+    terminal.Keep(true);
+    DrawStatus(**mesh, &signals, &terminal);
+    terminal.Keep(false);
+  } else {
+    PrintStatus(**mesh, &signals);
+  }
   std::cout << "demo: stopping" << std::endl;
   if (load != nullptr) load->Stop();
   (*mesh)->Stop();
