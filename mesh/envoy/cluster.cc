@@ -139,6 +139,12 @@ void LoadCommonHttp(const ::envoy::config::core::v3::HttpProtocolOptions& common
   }
 }
 
+void LoadHttp1(const ::envoy::config::core::v3::Http1ProtocolOptions& options,
+               const std::string& path, Cluster* out, FieldErrors* errors) {
+  errors->Only(options, path, {"enable_trailers"}, {"allow_absolute_url"});
+  out->enable_trailers = options.enable_trailers();
+}
+
 void LoadHttp(const Proto& proto, Cluster* out, FieldErrors* errors) {
   if (proto.has_max_requests_per_connection()) {
     out->max_requests_per_connection = proto.max_requests_per_connection().value();
@@ -148,8 +154,7 @@ void LoadHttp(const Proto& proto, Cluster* out, FieldErrors* errors) {
                    errors);
   }
   if (proto.has_http_protocol_options()) {
-    errors->Only(proto.http_protocol_options(), "http_protocol_options", {},
-                 {"allow_absolute_url", "enable_trailers"});
+    LoadHttp1(proto.http_protocol_options(), "http_protocol_options", out, errors);
   }
   for (const auto& [name, any] : proto.typed_extension_protocol_options()) {
     const std::string path = absl::StrCat("typed_extension_protocol_options[\"", name, "\"]");
@@ -171,14 +176,16 @@ void LoadHttp(const Proto& proto, Cluster* out, FieldErrors* errors) {
       const std::string config_path = Join(path, "explicit_http_config");
       const auto& config = options.explicit_http_config();
       errors->Only(config, config_path, {"http_protocol_options"});
-      errors->Only(config.http_protocol_options(), Join(config_path, "http_protocol_options"), {},
-                   {"allow_absolute_url", "enable_trailers"});
+      LoadHttp1(config.http_protocol_options(), Join(config_path, "http_protocol_options"), out,
+                errors);
     }
     if (options.has_use_downstream_protocol_config()) {
       // What comes in is HTTP/1.1, so that is what goes out.
-      errors->Only(options.use_downstream_protocol_config(),
-                   Join(path, "use_downstream_protocol_config"), {},
-                   {"http_protocol_options", "http2_protocol_options"});
+      const std::string config_path = Join(path, "use_downstream_protocol_config");
+      const auto& config = options.use_downstream_protocol_config();
+      errors->Only(config, config_path, {"http_protocol_options"}, {"http2_protocol_options"});
+      LoadHttp1(config.http_protocol_options(), Join(config_path, "http_protocol_options"), out,
+                errors);
     }
   }
 }

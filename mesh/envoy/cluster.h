@@ -60,6 +60,7 @@ struct Cluster {
   absl::Duration max_connection_duration = absl::ZeroDuration();
   uint32_t max_response_headers_kb = 60;
   uint32_t max_headers_count = 100;
+  bool enable_trailers = false;
 
   struct Keepalive {  // of TCP; 0 leaves the system's default
     uint32_t probes = 0;

@@ -109,13 +109,15 @@ void LoadProtocol(const Proto& proto, const std::string& path, Hcm* out, FieldEr
   if (proto.has_http_protocol_options()) {
     const auto& http1 = proto.http_protocol_options();
     const std::string http1_path = Join(path, "http_protocol_options");
-    errors->Only(http1, http1_path,
-                 {"allow_absolute_url", "accept_http_10", "default_host_for_http_10"},
-                 {"enable_trailers", "use_balsa_parser"});
+    errors->Only(
+        http1, http1_path,
+        {"allow_absolute_url", "accept_http_10", "default_host_for_http_10", "enable_trailers"},
+        {"use_balsa_parser"});
     if (http1.has_allow_absolute_url() && !http1.allow_absolute_url().value()) {
       errors->Add(Join(http1_path, "allow_absolute_url"), "false is not supported");
     }
     out->accept_http_10 = http1.accept_http_10();
+    out->enable_trailers = http1.enable_trailers();
     out->default_host_for_http_10 = http1.default_host_for_http_10();
   }
 }

@@ -68,6 +68,7 @@ struct HttpConnectionManager {
   std::vector<std::string> upgrades;  // lower-case upgrade types that are passed through
   bool accept_http_10 = false;
   std::string default_host_for_http_10;
+  bool enable_trailers = false;
 
   // Limits. A zero timeout is none.
   uint32_t max_request_headers_kb = 60;

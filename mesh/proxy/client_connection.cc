@@ -84,7 +84,7 @@ void ClientConnection::SendBody(std::string_view bytes) {
 void ClientConnection::SendEnd(const HeaderMap* trailers) {
   if (tunnel_) return FinishWrites();
   if (!chunked_) return;
-  AppendLastChunk(trailers, &out());
+  AppendLastChunk(cluster_->cluster().enable_trailers ? trailers : nullptr, &out());
   FlushSoon();
 }
 

@@ -282,7 +282,7 @@ void Exchange::SendRequest() {
   if (!replay_.empty()) upstream_->SendBody(replay_.view());
   if (!replay_whole_) replay_.Release();
   if (request_ended_) {
-    upstream_->SendEnd(nullptr);
+    upstream_->SendEnd(request_trailers_);
     request_sent_ = true;
     upstream_request_end_ = host_->loop()->now();
   } else if (downstream_paused_ && !upstream_->full()) {
@@ -332,12 +332,13 @@ void Exchange::OnRequestEnd(const HeaderMap* trailers) {
   if (!active_) return;
   request_ended_ = true;
   request_end_ = host_->loop()->now();
+  if (manager().enable_trailers) request_trailers_ = trailers;
   route_timer_.Disarm();
   if (forward_->timeout > absl::ZeroDuration()) route_timer_.Arm(ToNanos(forward_->timeout));
   if (upstream_ == nullptr) return;
   if (attempts_ > 0 && !try_timer_.armed()) ArmPerTryTimer();
   if (!upstream_->ready()) return;
-  upstream_->SendEnd(trailers);
+  upstream_->SendEnd(request_trailers_);
   request_sent_ = true;
   upstream_request_end_ = request_end_;
 }

@@ -137,6 +137,7 @@ class Exchange final : private ConnectionUser, private ConnectionWaiter {
   Buffer replay_;  // the body so far, as long as replay_whole_
   bool replay_whole_ = true;
   bool downstream_paused_ = false;
+  const HeaderMap* request_trailers_ = nullptr;
 
   // Its route.
   route::Request route_request_;

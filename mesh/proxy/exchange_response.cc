@@ -318,7 +318,7 @@ void Exchange::OnResponseBody(std::string_view bytes) {
 
 void Exchange::OnResponseEnd(const HeaderMap& trailers) {
   response_trailers_ = &trailers;
-  downstream_->SendEnd(&trailers);
+  downstream_->SendEnd(cluster_->cluster().enable_trailers ? &trailers : nullptr);
   ++cluster_->stats.rq_completed;
   const double ms = static_cast<double>(host_->loop()->now() - attempt_start_) / kMillisecond;
   cluster_->stats.rq_time.Add(ms);
@@ -504,6 +504,7 @@ void Exchange::Release() {
   upstream_local_.clear();
   response_headers_ = nullptr;
   response_trailers_ = nullptr;
+  request_trailers_ = nullptr;
   head_ = nullptr;
   listener_config_ = nullptr;
   pinned_.reset();

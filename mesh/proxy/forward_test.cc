@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "mesh/proxy/testing.h"
 
 namespace mesh::proxy {
@@ -100,6 +101,51 @@ TEST(ForwardTest, ChunksAndTrailers) {
     EXPECT_EQ(r.body, "abchello");
     EXPECT_EQ(r.Header("transfer-encoding"), "chunked");
   }
+}
+
+TEST(ForwardTest, TrailersPassWhereBothSidesAllowThem) {
+  std::string seen;
+  Server server([&](Peer& peer) {
+    std::string bytes;
+    while (bytes.find("\r\n\r\n", bytes.find("0\r\nx-sum")) == std::string::npos) {
+      const std::string some = peer.ReadSome(10000);
+      if (some.empty()) return;
+      bytes += some;
+    }
+    seen = bytes.substr(bytes.find("0\r\nx-sum"));
+    peer.Send(
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-Up: 2\r\n"
+        "Content-Length: 5\r\n\r\n");
+  });
+  auto proxy = StartProxy(
+      {.clusters = {StaticCluster("up", {server.port()},
+                                  R"("http_protocol_options":{"enable_trailers":true})")},
+       .listeners = {
+           HttpListener(ToCluster("up"), R"("http_protocol_options":{"enable_trailers":true})")}});
+  Peer client = Connect(proxy->ListenerPort("in"));
+  client.Send(
+      "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+      "1\r\na\r\n0\r\nX-Sum: 1\r\nHost: evil\r\n\r\n");
+  const std::string response = client.ReadAll();
+  EXPECT_EQ(seen, "0\r\nx-sum: 1\r\n\r\n");
+  EXPECT_NE(response.find("1\r\nx\r\n0\r\nx-up: 2\r\n\r\n"), std::string::npos) << response;
+}
+
+TEST(ForwardTest, PortsOfTheHostAreTakenOffAsAsked) {
+  Server server(Server::Answering([](const Peer::Message& m) { return Ok(m.Header("host")); }));
+  const auto ask = [&](const std::string& manager, const std::string& host) {
+    auto proxy = Simple(server, "", manager);
+    const uint16_t port = proxy->ListenerPort("in");
+    Peer client = Connect(port);
+    const std::string full = absl::StrReplaceAll(host, {{"PORT", absl::StrCat(port)}});
+    return Ask(client, absl::StrCat("GET / HTTP/1.1\r\nHost: ", full, "\r\n\r\n")).body;
+  };
+  EXPECT_EQ(ask("", "a:80"), "a:80");
+  EXPECT_EQ(ask(R"("strip_any_host_port":true)", "a:80"), "a");
+  EXPECT_EQ(ask(R"("strip_any_host_port":true)", "[::1]:80"), "[::1]");
+  EXPECT_EQ(ask(R"("strip_matching_host_port":true)", "a:80"), "a:80");
+  EXPECT_EQ(ask(R"("strip_matching_host_port":true)", "a:PORT"), "a");
+  EXPECT_EQ(ask(R"("strip_trailing_host_dot":true)", "a."), "a");
 }
 
 TEST(ForwardTest, HeadHasNoBodyAndKeepsItsLength) {

@@ -293,7 +293,7 @@ class Proxy::Core {
     const std::string path = target.substr(0, question);
     const std::string query = question == std::string::npos ? "" : target.substr(question + 1);
     const bool json = query.find("format=json") != std::string::npos;
-    const bool order = path == "/drain_listeners" || path == "/quitquitquit" || path == "/logging";
+    const bool order = path == "/drain_listeners" || path == "/quitquitquit";
     if (order && method != "POST") {
       return answer({405, "text/plain; charset=UTF-8", "Method Not Allowed: use POST\n"});
     }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
 
 #include "mesh/http/host.h"
 #include "mesh/http/path.h"
@@ -147,7 +148,8 @@ bool ReadTarget(MessageHead* head, RequestParts* parts) {
   return true;
 }
 
-std::optional<LocalReply> ReadHost(const Hcm& manager, MessageHead* head, RequestParts* parts) {
+std::optional<LocalReply> ReadHost(const Hcm& manager, uint16_t local_port, MessageHead* head,
+                                   RequestParts* parts) {
   if (head->minor_version == 0 && !manager.accept_http_10) return Refuse(426, "low_version");
   const size_t hosts = head->headers.Count(HeaderId::kHost);
   if (hosts > 1) return Refuse(400, "http1.multiple_hosts");
@@ -160,9 +162,12 @@ std::optional<LocalReply> ReadHost(const Hcm& manager, MessageHead* head, Reques
   const std::string_view* const host = head->headers.Find(HeaderId::kHost);
   if (host != nullptr && !IsAuthority(*host)) return Refuse(400, "http.invalid_authority");
   if (!IsAuthority(parts->authority)) return Refuse(400, "http.invalid_authority");
-  if (manager.strip_any_host_port || manager.strip_matching_host_port) {
-    // "Matching" is the listener's port, which a client that came here knows.
-    parts->authority.resize(http::WithoutPort(parts->authority).size());
+  const size_t port = http::PortStart(parts->authority);
+  if (port != std::string_view::npos &&
+      (manager.strip_any_host_port ||
+       (manager.strip_matching_host_port &&
+        std::string_view(parts->authority).substr(port + 1) == std::to_string(local_port)))) {
+    parts->authority.resize(port);
   }
   if (manager.strip_trailing_host_dot && parts->authority.size() > 1 &&
       parts->authority.back() == '.') {
@@ -301,7 +306,8 @@ void WriteRequestId(Random* random, char* out) {
 
 std::optional<LocalReply> PrepareRequest(const Hcm& manager, const ConnectionInfo& connection,
                                          Random* random, MessageHead* head, RequestParts* parts) {
-  if (std::optional<LocalReply> reply = ReadHost(manager, head, parts)) return reply;
+  if (std::optional<LocalReply> reply = ReadHost(manager, connection.local_port, head, parts))
+    return reply;
   if (std::optional<LocalReply> reply = ReadUpgrade(manager, *head, parts)) return reply;
   const bool has_connection = head->headers.Has(HeaderId::kConnection);
   if (has_connection && !RemoveNominated(&head->headers)) {

@@ -21,6 +21,7 @@ struct ConnectionInfo {
   std::string remote;     // "10.0.0.1:4000"
   std::string remote_ip;  // "10.0.0.1"
   std::string local;      // "10.0.0.9:80"
+  uint16_t local_port = 0;
 };
 
 // An answer of the proxy's own.

@@ -36,7 +36,9 @@ ServerConnection::ServerConnection(ExchangeHost* host, ConnectionTracker* tracke
 }
 
 void ServerConnection::Start(int fd) {
-  info_.local = Address::LocalOf(fd).ToString();
+  const Address local = Address::LocalOf(fd);
+  info_.local = local.ToString();
+  info_.local_port = local.port();
   set_limit(std::min<size_t>(listener_->config().listener.buffer_limit_bytes, kMaxBufferedBytes));
   set_drop_when_broken(true);
   reader_.Begin();
@@ -250,7 +252,7 @@ void ServerConnection::SendBody(std::string_view bytes) {
 
 void ServerConnection::SendEnd(const HeaderMap* trailers) {
   if (chunked_) {
-    AppendLastChunk(nullptr, &out());
+    AppendLastChunk(manager().enable_trailers ? trailers : nullptr, &out());
     FlushSoon();
   }
   if (tunnel_) close_after_ = true;
