@@ -239,6 +239,10 @@ void LoadMatch(const envoy_route::RouteMatch& proto, const std::string& path, Pr
     const envoy_route::QueryParameterMatcher& one = proto.query_parameters(i);
     route::QueryMatch match;
     match.name = one.name();
+    if (one.query_parameter_match_specifier_case() ==
+        envoy_route::QueryParameterMatcher::kPresentMatch) {
+      match.present = one.present_match();
+    }
     if (one.has_string_match()) {
       match.value =
           LoadString(one.string_match(),

@@ -71,6 +71,8 @@ TEST(PathTest, Cookies) {
   EXPECT_EQ(Cookie("a=1; b=\"two\"; a=3", "a"), "1");
   EXPECT_EQ(Cookie("a=1; b=\"two\"", "b"), "two");
   EXPECT_EQ(Cookie("ab=1", "a"), std::nullopt);
+  EXPECT_EQ(Cookie(" a= 1 ; b =2", "a"), " 1");
+  EXPECT_EQ(Cookie(" a= 1 ; b =2", "b"), std::nullopt);
 }
 
 struct NormalizationCase {

@@ -105,13 +105,21 @@ std::optional<std::string_view> QueryParameter(std::string_view path, std::strin
   return std::nullopt;
 }
 
+namespace {
+
+std::string_view Trim(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+}  // namespace
+
 std::optional<std::string_view> Cookie(std::string_view header, std::string_view name) {
   size_t start = 0;
   while (start < header.size()) {
     const size_t end = std::min(header.find(';', start), header.size());
-    std::string_view pair = header.substr(start, end - start);
-    while (!pair.empty() && (pair.front() == ' ' || pair.front() == '\t')) pair.remove_prefix(1);
-    while (!pair.empty() && (pair.back() == ' ' || pair.back() == '\t')) pair.remove_suffix(1);
+    const std::string_view pair = Trim(header.substr(start, end - start));
     const size_t equals = pair.find('=');
     if (equals != std::string_view::npos && pair.substr(0, equals) == name) {
       std::string_view value = pair.substr(equals + 1);

@@ -101,7 +101,8 @@ bool Matches(const CookieMatch& match, const RegexPool& pool, const Request& req
       return MatchString(match.value, pool, *value) != match.invert;
     }
   }
-  return false;
+  // No such cookie: not what is asked for, and so what an inverted match asks for.
+  return match.invert;
 }
 
 bool Matches(const GrpcMatch&, const RegexPool&, const Request& request) { return IsGrpc(request); }
@@ -249,10 +250,19 @@ const re2::RE2* RegexPool::Find(std::string_view pattern) const {
 }
 
 Input::Input(const Request& r, bool ignore_path_parameters)
-    : request(r), path(r.path), has_path(r.path.data() != nullptr) {
-  if (ignore_path_parameters) path = path.substr(0, path.find(';'));
-  path = http::WithoutQuery(path);
-  whole_path = http::WithoutQuery(r.path);
+    : request(r),
+      path(http::WithoutQuery(r.path)),
+      whole_path(path),
+      has_path(r.path.data() != nullptr) {
+  if (!ignore_path_parameters || path.find(';') == std::string_view::npos) return;
+  // Of each segment, what begins with ';'.
+  bool parameter = false;
+  for (const char c : path) {
+    if (c == '/') parameter = false;
+    if (c == ';') parameter = true;
+    if (!parameter) shortened_.push_back(c);
+  }
+  path = std::string_view(shortened_.data(), shortened_.size());
 }
 
 HeaderValues::HeaderValues(const Request& request, std::string_view name) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "mesh/route/request.h"
@@ -43,6 +44,12 @@ struct Input {
   bool has_path = true;
 
   Input(const Request& r, bool ignore_path_parameters);
+  Input(const Input&) = delete;
+  Input& operator=(const Input&) = delete;
+
+ private:
+  // The path where parameters were taken out of it.
+  absl::InlinedVector<char, 256> shortened_;
 };
 
 // The values of a header, pseudo headers included.

@@ -50,7 +50,8 @@ constexpr const char* kTemplates[] = {
     "/a/*",           "/{x}/b", "/a/{rest=**}", "/*/ab/{y=v1/*}", "/{x}/{y}/{z=**}",
     "/v1/{x=a/*}/r1", "/**",    "/a/{x}"};
 
-constexpr const char* kOddities[] = {";v=1/a", "%2F", "%41", "//", "/./", "/../", ";", "/a;b/c"};
+constexpr const char* kOddities[] = {";v=1/a", "%2F", "%41",    "//",        "/./",
+                                     "/../",   ";",   "/a;b/c", ";x?y=/c;d", "#/b;c/d"};
 
 std::string RandomPath(Random* random) {
   std::string path;

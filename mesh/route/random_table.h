@@ -22,7 +22,25 @@ struct RandomOptions {
   bool conditions = true;
 };
 
-using Random = std::mt19937_64;
+// Numbers out of a seed, or out of bytes that a fuzzer chooses (one a number, then zeros).
+class Random {
+ public:
+  explicit Random(uint64_t seed) : engine_(seed) {}
+  Random(const uint8_t* bytes, size_t size) : bytes_(bytes), left_(size), given_(true) {}
+  uint64_t operator()() {
+    if (!given_) return engine_();
+    if (left_ == 0) return 0;
+    --left_;
+    return *bytes_++;
+  }
+  bool spent() const { return given_ && left_ == 0; }
+
+ private:
+  std::mt19937_64 engine_;
+  const uint8_t* bytes_ = nullptr;
+  size_t left_ = 0;
+  bool given_ = false;
+};
 
 // Paths, names and values come from a small stock, so that rules hide, overlap and miss each other.
 // Every table is valid. The same generator state makes the same table everywhere.

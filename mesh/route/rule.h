@@ -63,7 +63,7 @@ struct QueryMatch {
   bool present = true;
 };
 
-// RouteMatch.cookies.
+// RouteMatch.cookies. A missing cookie matches where the match is inverted.
 struct CookieMatch {
   std::string name;
   StringMatch value;

@@ -16,9 +16,10 @@ namespace mesh::route {
 
 // envoy.config.route.v3.RouteConfiguration, as far as it decides.
 struct TableOptions {
-  std::string name;                     // of the RouteConfiguration, for messages
-  bool ignore_port_in_host = false;     // ignore_port_in_host_matching
-  bool ignore_path_parameters = false;  // ignore_path_parameters_in_path_matching: ";v=1" and after
+  std::string name;                  // of the RouteConfiguration, for messages
+  bool ignore_port_in_host = false;  // ignore_port_in_host_matching
+  bool ignore_path_parameters =
+      false;                // ignore_path_parameters_in_path_matching: ";v=1" of segments
   std::string host_header;  // vhost_header: choose the virtual host by it, not by :authority
   // Upper bound of RE2's program size for each regex, 0 for none. Istio's proxies have 1024.
   int max_regex_program_size = 0;

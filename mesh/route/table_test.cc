@@ -154,9 +154,9 @@ TEST(TableTest, AConnectWithoutAPathIsMatchedByConnectRulesOnly) {
 TEST(TableTest, PathParametersCanBeIgnored) {
   TableOptions options;
   options.ignore_path_parameters = true;
-  const auto host = Host({"*"}, {PathRule(0, PathMatch::Kind::kExact, "/a")});
-  EXPECT_EQ(Answer(*Table::Build({host}, options).table, Get("h", "/a;v=1/b?c")), "* 0");
-  EXPECT_EQ(Answer(*Table::Build({host}, {}).table, Get("h", "/a;v=1")), "no rule");
+  const auto host = Host({"*"}, {PathRule(0, PathMatch::Kind::kExact, "/a/b")});
+  EXPECT_EQ(Answer(*Table::Build({host}, options).table, Get("h", "/a;v=1;w/b;?c")), "* 0");
+  EXPECT_EQ(Answer(*Table::Build({host}, {}).table, Get("h", "/a;v=1/b")), "no rule");
 }
 
 struct ConditionCase {
@@ -287,6 +287,9 @@ TEST(TableTest, Conditions) {
       {"query missing", QueryMatch{"none", std::nullopt}, false},
       {"cookie", CookieMatch{"session", {Kind::kExact, false, "s1"}, false}, true},
       {"cookie inverted", CookieMatch{"theme", {Kind::kExact, false, "dark"}, true}, false},
+      {"cookie missing", CookieMatch{"none", {Kind::kExact, false, "a"}, false}, false},
+      {"cookie missing, inverted", CookieMatch{"none", {Kind::kExact, false, "a"}, true}, true},
+      {"query parameter must not be there", QueryMatch{"none", std::nullopt, false}, true},
       {"grpc", GrpcMatch{}, true},
       {"certificate", TlsMatch{true, std::nullopt}, true},
       {"certificate not validated", TlsMatch{std::nullopt, true}, false},
