@@ -55,6 +55,11 @@ Coverage FindOutside(const Model& model, const Box& box, const std::vector<Cover
   for (const Cover& cover : covers) {
     if (!cover.box->inexact && !cover.box->SurelyDisjoint(box)) near.push_back(cover);
   }
+  // Looking at a cover costs less than a step.
+  if (!budget.Spend(static_cast<int64_t>(covers.size() / 4 + near.size()))) {
+    coverage.answer = Coverage::Answer::kSpent;
+    return coverage;
+  }
   std::vector<Piece> pieces;
   pieces.push_back({box, model.Into(box, model.Ordinary())});
 

@@ -104,6 +104,33 @@ std::string FatesOf(const Side& side, int64_t host) {
   return text;
 }
 
+// For each line the first line of `others` with the same rule, else the last line. Rules of match
+// trees have no place: what leads to them counts, too.
+std::vector<size_t> SamePlaces(const std::vector<Line>& lines, const std::vector<Line>& others,
+                               bool comparable) {
+  const auto plain = [](const std::vector<Line>& in) {
+    // A tree's actions end with lines that have no rule; else only the last and perhaps the first.
+    for (size_t i = 1; i + 1 < in.size(); ++i) {
+      if (in[i].candidate.rule == nullptr) return false;
+    }
+    return true;
+  };
+  std::vector<size_t> places(lines.size(), others.size() - 1);
+  if (!comparable || !plain(lines) || !plain(others)) return places;
+  std::map<std::string, size_t> first;
+  for (size_t j = 0; j < others.size(); ++j) {
+    const Rule* rule = others[j].candidate.rule;
+    // Without boxes: in an action that is never taken.
+    if (rule != nullptr && !others[j].candidate.boxes.empty()) first.emplace(TextOf(*rule), j);
+  }
+  for (size_t i = 0; i < lines.size(); ++i) {
+    const Rule* rule = lines[i].candidate.rule;
+    if (rule == nullptr) continue;
+    if (const auto it = first.find(TextOf(*rule)); it != first.end()) places[i] = it->second;
+  }
+  return places;
+}
+
 class Comparison {
  public:
   Comparison(const Side& before, const Side& after, const DifferenceOptions& options)
@@ -206,9 +233,14 @@ class Comparison {
     enter(before_, before_host);
     enter(after_, after_host);
 
+    // A rule's requests end at the latest where the same rule stands in the other table.
+    const bool comparable = before_.table.options().ignore_path_parameters ==
+                            after_.table.options().ignore_path_parameters;
+    const std::vector<size_t> last_after = SamePlaces(befores, afters, comparable);
+    const std::vector<size_t> last_before = SamePlaces(afters, befores, comparable);
     for (size_t i = 0; i < befores.size(); ++i) {
-      for (size_t j = 0; j < afters.size(); ++j) {
-        if (befores[i].fate == afters[j].fate) continue;
+      for (size_t j = 0; j <= last_after[i]; ++j) {
+        if (i > last_before[j] || befores[i].fate == afters[j].fate) continue;
         if (Full()) return;
         // Whether the tables do what the lines say, for some request that the point stands for.
         const auto accepts = [&](const Point& point) {
