@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build demo test fmt conformance setup clean bench-route bench-proxy diff-envoy
+.PHONY: help build demo test fmt conformance setup clean bench-route bench-proxy bench-ca diff-envoy
 MAKEFLAGS += --no-print-directory
 
 FILES ?=
@@ -29,6 +29,9 @@ conformance: build  ## counts answers equal to the originals'; DATA=DIRECTORY
 
 bench-route: setup  ## the route engine beside its peers: one table, and a plot in bin/route.svg
 	@exec benchmarks/route/run
+
+bench-ca: setup  ## certificates, handshakes and authorization beside their floors
+	@exec benchmarks/ca/run
 
 bench-proxy: build  ## CPU a request through mesh-proxy, Envoy, nginx and haproxy, alternating rounds
 	@exec benchmarks/proxy/run
