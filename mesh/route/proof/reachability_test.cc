@@ -372,6 +372,24 @@ TEST(ProveRules, BytesAboveAscii) {
       << "malformed UTF-8 is beyond /.*";
 }
 
+TEST(ProveRules, AThousandRulesAreAQuestionOfLittle) {
+  std::vector<Rule> templates, users;
+  for (int i = 0; i < 1000; ++i) {
+    templates.push_back(Regex(absl::StrCat("/shelves/[^/]+/r", i, "/[^/]+")));
+    users.push_back(Prefix("/", {Header("x-user", StringKind::kExact, absl::StrCat("u", i))}));
+  }
+  templates.push_back(Regex("/shelves/a/r[0-9]/[a-z]+"));
+  users.push_back(Prefix("/", {Header("x-user", StringKind::kRegex, "u[1-3]")}));
+  for (const std::vector<Rule>& rules : {templates, users}) {
+    Options options;
+    options.steps = 10'000'000;  // a tenth of a second or two
+    const auto proofs = ProveRules(*TableOf({Host(rules)}), options);
+    ASSERT_TRUE(proofs.ok());
+    for (size_t i = 0; i < 1000; ++i) ASSERT_EQ((*proofs)[i].verdict, Verdict::kReachable) << i;
+    EXPECT_EQ(proofs->back().verdict, Verdict::kUnreachable) << Show(proofs->back());
+  }
+}
+
 TEST(ProveRules, TablesWithErrorsAreRefused) {
   std::vector<std::shared_ptr<const VirtualHost>> hosts = {
       std::make_shared<VirtualHost>(Host({Regex("(")}))};
