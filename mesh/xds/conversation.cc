@@ -251,6 +251,11 @@ bool Conversation::InSync() const {
   const TypeState& listeners = state(Type::kListener);
   if (!listeners.subscribed) return false;
   if (!state(Type::kCluster).subscribed && !listeners.named_once) return false;
+  // A proxy that came back asks for routes a moment after listeners: until then it has old ones.
+  if (listeners.wildcard && !state(Type::kRoute).subscribed && Current(Type::kRoute) != nullptr &&
+      !Current(Type::kRoute)->resources().empty()) {
+    return false;
+  }
   return std::all_of(kPushOrder.begin(), kPushOrder.end(),
                      [this](Type type) { return Settled(type) && !state(type).nacked; });
 }

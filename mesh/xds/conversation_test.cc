@@ -357,6 +357,9 @@ TEST_F(ConversationTest, ATypeThatNobodyAsksForIsNotSent) {
   EXPECT_FALSE(conversation_.InSync()) << "the proxy has not come to listeners yet";
   Subscribe(Type::kListener);
   EXPECT_THAT(Drain(), ElementsAre("lds out=1"));
+  EXPECT_FALSE(conversation_.InSync()) << "the view holds a route that it has not asked for yet";
+  Subscribe(Type::kRoute, {"9080"});
+  EXPECT_THAT(Drain(), ElementsAre("rds 9080=1"));
   EXPECT_TRUE(conversation_.InSync());
 }
 

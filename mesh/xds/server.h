@@ -96,8 +96,8 @@ struct PeerStatus {
   // (View::generation; 0: none yet).
   uint64_t generation = 0;
   uint64_t acknowledged_generation = 0;
-  // All that the proxy subscribes to is acknowledged, and that includes clusters and listeners (or
-  // listeners by name, as gRPC's servers ask).
+  // All that the proxy subscribes to is acknowledged, and that includes clusters, listeners and,
+  // where its view holds any, routes (or listeners by name, as gRPC's servers ask).
   bool in_sync = false;
 
   const TypeStatus& of(Type type) const { return types[static_cast<int>(type)]; }
