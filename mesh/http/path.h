@@ -10,7 +10,9 @@ namespace mesh::http {
 
 // The path without query and fragment: what ends before the first '?' or '#'.
 inline std::string_view WithoutQuery(std::string_view path) {
-  return path.substr(0, path.find_first_of("?#"));
+  // Twice a memchr: find_first_of is one for each byte.
+  path = path.substr(0, path.find('?'));
+  return path.substr(0, path.find('#'));
 }
 
 // What stands behind the first '?' (fragment included, as Envoy reads it); "" where there is none.
