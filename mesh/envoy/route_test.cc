@@ -77,45 +77,44 @@ TEST(RouteTest, RejectsWithFieldAndReason) {
       {"no action", R"({"match":{"prefix":"/"}})", "virtual host h routes[0].action: is required"},
       {"regex", R"j({"match":{"safeRegex":{"regex":"/(+x)"}},"route":{"cluster":"c"}})j",
        "virtual host h routes[0].match.safe_regex: invalid regex \"/(+x)\": no argument for "
-       "repetition operator: +"
-}
-,
-    {"line break", R"({"match":{"prefix":"/"},"redirect":{"hostRedirect":"a\nb"}})",
-     "virtual host h routes[0].redirect.host_redirect: value does not match regex pattern of an "
-     "HTTP header value"},
-    {"two rewrites",
-     R"({"match":{"prefix":"/"},"route":{"cluster":"c","prefixRewrite":"/",
+       "repetition operator: +"},
+      {"line break", R"({"match":{"prefix":"/"},"redirect":{"hostRedirect":"a\nb"}})",
+       "virtual host h routes[0].redirect.host_redirect: value does not match regex pattern of an "
+       "HTTP header value"},
+      {"two rewrites",
+       R"({"match":{"prefix":"/"},"route":{"cluster":"c","prefixRewrite":"/",
            "regexRewrite":{"pattern":{"regex":"a"},"substitution":"b"}}})",
-     "virtual host h routes[0].route: Specify only one of prefix_rewrite, regex_rewrite, "
-     "path_rewrite_policy or path_rewrite"},
-    {"weights",
-     R"({"match":{"prefix":"/"},"route":{"weightedClusters":{"clusters":[{"name":"a","weight":0}]}}})",
-     "virtual host h routes[0].route.weighted_clusters: Sum of weights in the weighted_cluster "
-     "must be greater than 0."},
-    {"header variable",
-     R"({"match":{"prefix":"/"},"route":{"cluster":"c"},
+       "virtual host h routes[0].route: Specify only one of prefix_rewrite, regex_rewrite, "
+       "path_rewrite_policy or path_rewrite"},
+      {"weights",
+       R"({"match":{"prefix":"/"},"route":{"weightedClusters":{"clusters":[{"name":"a","weight":0}]}}})",
+       "virtual host h routes[0].route.weighted_clusters: Sum of weights in the weighted_cluster "
+       "must be greater than 0."},
+      {"header variable",
+       R"({"match":{"prefix":"/"},"route":{"cluster":"c"},
            "requestHeadersToAdd":[{"header":{"key":"a","value":"%HOSTNAME"}}]})",
-     "virtual host h routes[0].request_headers_to_add[0].header.value: Invalid header "
-     "configuration. Un-terminated variable expression 'HOSTNAME'"},
-    {"host header", R"({"match":{"prefix":"/"},"route":{"cluster":"c"},
+       "virtual host h routes[0].request_headers_to_add[0].header.value: Invalid header "
+       "configuration. Un-terminated variable expression 'HOSTNAME'"},
+      {"host header", R"({"match":{"prefix":"/"},"route":{"cluster":"c"},
            "requestHeadersToRemove":["Host"]})",
-     "virtual host h routes[0].request_headers_to_remove[0]: :-prefixed or host headers may not "
-     "be removed"},
-    {"status", R"({"match":{"prefix":"/"},"directResponse":{"status":99}})",
-     "virtual host h routes[0].direct_response.status: value must be at least 200"},
-    {"filter",
-     R"({"match":{"prefix":"/"},"route":{"cluster":"c"},"typedPerFilterConfig":
+       "virtual host h routes[0].request_headers_to_remove[0]: :-prefixed or host headers may not "
+       "be removed"},
+      {"status", R"({"match":{"prefix":"/"},"directResponse":{"status":99}})",
+       "virtual host h routes[0].direct_response.status: value must be at least 200"},
+      {"filter",
+       R"({"match":{"prefix":"/"},"route":{"cluster":"c"},"typedPerFilterConfig":
            {"unknown":{"@type":"type.googleapis.com/google.protobuf.Duration","value":"1s"}}})",
-     "virtual host h routes[0].typed_per_filter_config[\"unknown\"]: Didn't find a registered "
-     "implementation for 'unknown' with type URL: 'google.protobuf.Duration'"},
-    {"template rewrite without template",
-     R"({"match":{"prefix":"/"},"route":{"cluster":"c","pathRewritePolicy":{"name":"t","typedConfig":
+       "virtual host h routes[0].typed_per_filter_config[\"unknown\"]: Didn't find a registered "
+       "implementation for 'unknown' with type URL: 'google.protobuf.Duration'"},
+      {"template rewrite without template",
+       R"({"match":{"prefix":"/"},"route":{"cluster":"c","pathRewritePolicy":{"name":"t","typedConfig":
            {"@type":"type.googleapis.com/envoy.extensions.path.rewrite.uri_template.v3.UriTemplateRewriteConfig",
             "pathTemplateRewrite":"/x"}}}})",
-     "virtual host h routes[0].route.path_rewrite_policy: unable to use the uri_template rewriter "
-     "without the uri_template matcher in match.path_match_policy"},
-};
-for (const Rejection& c : kCases) EXPECT_EQ(Errors(Routes(c.route)), c.message) << c.name;
+       "virtual host h routes[0].route.path_rewrite_policy: unable to use the uri_template "
+       "rewriter "
+       "without the uri_template matcher in match.path_match_policy"},
+  };
+  for (const Rejection& c : kCases) EXPECT_EQ(Errors(Routes(c.route)), c.message) << c.name;
 }
 
 TEST(RouteTest, OneBadRouteCanBeLeftOut) {
