@@ -12,10 +12,10 @@
 
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
-#include "absl/flags/usage.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_join.h"
 #include "examples/bookinfo/app.h"
+#include "examples/program/usage.h"
 
 ABSL_FLAG(std::string, role, "", "productpage, details, reviews or ratings");
 ABSL_FLAG(std::string, version, "v1", "of the service; reviews: v1, v2 (black stars), v3 (red)");
@@ -26,7 +26,7 @@ ABSL_FLAG(std::string, upstream, "127.0.0.1:9080",
           "ADDRESS:PORT to which calls of other services go, with the service's name as Host");
 
 int main(int argc, char** argv) {
-  absl::SetProgramUsageMessage("serves one of Bookinfo's services");
+  examples::SetUsage("serves one of Bookinfo's services");
   absl::ParseCommandLine(argc, argv);
   bookinfo::Options options;
   options.role = absl::GetFlag(FLAGS_role);

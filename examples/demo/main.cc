@@ -20,7 +20,6 @@
 
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
-#include "absl/flags/usage.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -28,6 +27,7 @@
 #include "absl/time/clock.h"
 #include "examples/demo/check.h"
 #include "examples/demo/screen.h"
+#include "examples/program/usage.h"
 #include "mesh/local/http_client.h"
 #include "mesh/local/load.h"
 #include "mesh/local/local_mesh.h"
@@ -376,7 +376,7 @@ std::string BookinfoYaml() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  absl::SetProgramUsageMessage("runs Bookinfo through the mesh on this machine");
+  examples::SetUsage("runs Bookinfo through the mesh on this machine");
   const std::vector<char*> rest = absl::ParseCommandLine(argc, argv);
   LocalMeshOptions options;
   options.files =

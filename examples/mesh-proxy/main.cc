@@ -11,8 +11,8 @@
 
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
-#include "absl/flags/usage.h"
 #include "absl/time/time.h"
+#include "examples/program/usage.h"
 #include "mesh/base/log.h"
 #include "mesh/proxy/proxy.h"
 
@@ -33,7 +33,7 @@ ABSL_FLAG(absl::Duration, drain_time, absl::Seconds(5),
 ABSL_FLAG(std::string, log_level, "info", "debug, info, warning or error");
 
 int main(int argc, char** argv) {
-  absl::SetProgramUsageMessage(
+  examples::SetUsage(
       "a proxy configured over xDS\n\n  mesh-proxy --node_id=ID [--xds=HOST:PORT] "
       "[--admin=HOST:PORT]");
   const std::vector<char*> rest = absl::ParseCommandLine(argc, argv);

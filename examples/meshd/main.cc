@@ -13,9 +13,9 @@
 
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
-#include "absl/flags/usage.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "examples/program/usage.h"
 #include "mesh/base/log.h"
 #include "mesh/discovery/control_plane.h"
 #include "mesh/source/directory_source.h"
@@ -64,7 +64,7 @@ int Fail(int code, const std::string& what) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  absl::SetProgramUsageMessage("The control plane of the mesh.\n\n  meshd --config PATH[,PATH…]");
+  examples::SetUsage("The control plane of the mesh.\n\n  meshd --config PATH[,PATH…]");
   std::string joined;
   std::vector<char*> arguments = JoinConfigFlags(argc, argv, &joined);
   const std::vector<char*> rest =
