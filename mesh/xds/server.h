@@ -36,7 +36,7 @@ namespace mesh::xds {
 // Who is at the other end of a stream.
 struct Peer {
   ::envoy::config::core::v3::Node node;  // as the first request of the stream says
-  std::string address;                 // gRPC's form: "ipv4:127.0.0.1:40312"
+  std::string address;                   // gRPC's form: "ipv4:127.0.0.1:40312"
   absl::Time connected_since;
   // Identities that the transport authenticated (URI SANs of the client's certificate); empty over
   // plaintext. What may be seen must follow from these, never from `node`, where it is secret.

@@ -1,0 +1,32 @@
+// Ports of services whose name does not tell what they carry.
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "api/kubernetes/v1/kubernetes.pb.h"
+#include "mesh/analysis/checks/checks.h"
+#include "mesh/config/field_path.h"
+#include "mesh/registry/protocol.h"
+
+namespace mesh::analysis {
+
+void CheckPortNames(const Facts& facts, Findings* findings) {
+  for (const config::ResourcePtr& service : facts.snapshot().List(config::Kind::kService)) {
+    if (IsSystemNamespace(service->ns())) continue;
+    const auto& spec = service->As<kubernetes::v1::Service>().spec();
+    for (int i = 0; i < spec.ports_size(); ++i) {
+      const auto& port = spec.ports(i);
+      if (registry::KubernetesProtocol(port.port(), port.name(), port.protocol(),
+                                       port.app_protocol()) != registry::Protocol::kUnsupported) {
+        continue;
+      }
+      Report("IST0118", *service, config::IndexPath("spec.ports", i) + ".name",
+             port.name().empty()
+                 ? absl::StrCat("port ", port.port(), " has no name: its protocol is guessed")
+                 : absl::StrCat("the name \"", port.name(), "\" of port ", port.port(),
+                                " does not begin with a protocol: it is guessed"),
+             "name it after what it carries, such as http, http-web, grpc or tcp-db", findings);
+    }
+  }
+}
+
+}  // namespace mesh::analysis

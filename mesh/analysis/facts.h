@@ -1,0 +1,115 @@
+// What the checks ask again and again of a snapshot, indexed once.
+#ifndef MESH_ANALYSIS_FACTS_H_
+#define MESH_ANALYSIS_FACTS_H_
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "mesh/analysis/analyze.h"
+
+namespace mesh::kubernetes::v1 {
+class PodSpec;
+class Service;
+}  // namespace mesh::kubernetes::v1
+
+namespace mesh::analysis {
+
+using Labels = std::map<std::string, std::string>;
+
+// A pod, or what a deployment makes its pods of.
+struct Workload {
+  std::string ns;
+  std::string name;
+  Labels labels;
+  Labels annotations;
+  const kubernetes::v1::PodSpec* pod = nullptr;  // null for the gateway taken for granted
+  const config::Resource* object = nullptr;      // likewise
+};
+
+// What a host in a destination can mean: a Service, or a host of a ServiceEntry.
+struct Host {
+  std::vector<uint32_t> ports;
+};
+
+class Facts {
+ public:
+  // Both must outlive it.
+  Facts(const config::Snapshot& snapshot, const Options& options);
+
+  const config::Snapshot& snapshot() const { return snapshot_; }
+  const Options& options() const { return options_; }
+
+  const std::vector<Workload>& workloads() const { return workloads_; }
+  // Indices of the workloads of a namespace that carry all labels; of all namespaces for ns "*".
+  // In order. Cost: the carriers of the rarest of the labels. An empty selector finds all.
+  std::vector<size_t> Select(const std::string& ns, const Labels& selector) const;
+
+  // Whether a workload's pods have a sidecar: a container of that name, else the pod's annotation,
+  // else its namespace's labels. `unknown`: where none of the three says anything.
+  bool InMesh(const Workload& workload, bool unknown) const;
+
+  const std::set<std::string>& namespaces() const { return namespaces_; }
+
+  // The services that select a workload. Cost: O(1).
+  const std::vector<const config::Resource*>& ServicesOf(size_t workload) const;
+
+  // What a destination's host means in a namespace; null: nothing. Cost: the host's labels.
+  const Host* FindHost(const std::string& ns, const std::string& host) const;
+
+  // Whether a DestinationRule of `fqdn` has the subset.
+  bool HasSubset(const std::string& fqdn, const std::string& subset) const;
+  // Whether the input has an object of a kind that is not read.
+  bool HasUnread(const std::string& kind, const std::string& ns, const std::string& name) const;
+
+ private:
+  void AddWorkloads();
+  void AddServices();
+  void AddServiceEntries();
+  void AddHost(const std::string& scope, const std::string& host, std::vector<uint32_t> ports);
+  const Host* FindIn(const std::string& scope, const std::string& fqdn) const;
+
+  const config::Snapshot& snapshot_;
+  const Options& options_;
+  std::vector<Workload> workloads_;
+  // By "namespace\nkey\nvalue" and, for all labels, "namespace"; namespace "*" is any.
+  std::unordered_map<std::string, std::vector<size_t>> by_label_;
+  std::set<std::string> namespaces_;
+  std::unordered_map<std::string, bool> injected_;  // namespaces that say so or say not
+  std::vector<std::vector<const config::Resource*>> services_of_;
+  std::unordered_map<std::string, Host> hosts_;  // by "scope\nfqdn"
+  std::set<std::string> subsets_;                // "fqdn\nsubset"
+  std::set<std::string> unread_;                 // "kind\nns\nname"
+};
+
+// "reviews" in namespace default is "reviews.default.svc.cluster.local"; what has a dot, and "*",
+// is as it is.
+std::string FullHost(const std::string& ns, const std::string& host);
+// kube-system and the like, and Istio's own: objects there are not the user's.
+bool IsSystemNamespace(std::string_view ns);
+// "app=reviews,version=v1".
+std::string ToString(const Labels& labels);
+// Namespaces to which something is exported; "*" is all. Nothing is "*", "." the own.
+template <class Strings>
+std::vector<std::string> Scopes(const std::string& ns, const Strings& export_to) {
+  std::vector<std::string> scopes;
+  for (const std::string& scope : export_to) {
+    if (scope == "*") return {"*"};
+    scopes.push_back(scope == "." ? ns : scope);
+  }
+  if (scopes.empty()) scopes.push_back("*");
+  return scopes;
+}
+// Kubernetes' maps as protobuf has them.
+template <class Map>
+Labels ToLabels(const Map& map) {
+  return Labels(map.begin(), map.end());
+}
+
+}  // namespace mesh::analysis
+
+#endif  // MESH_ANALYSIS_FACTS_H_
