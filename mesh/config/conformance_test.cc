@@ -290,7 +290,7 @@ TEST(Conformance, VerdictsOfIstiosValidators) {
                     << c["args"].dump();
     }
   }
-  std::cout << "validation " << agreed << "/" << cases.size() << "\n";
+  std::cout << "conformance: validation " << agreed << "/" << cases.size() << "\n";
 }
 
 TEST(Conformance, VerdictsOnDamagedResources) {
@@ -318,7 +318,7 @@ TEST(Conformance, VerdictsOnDamagedResources) {
                     << c["spec"].dump();
     }
   }
-  std::cout << "mutants " << agreed << "/" << all << "\n";
+  std::cout << "conformance: mutants " << agreed << "/" << all << "\n";
 }
 
 }  // namespace

@@ -380,6 +380,7 @@ TEST(EnvoyRoutesTest, Answers) {
                     << config->table->Explain(asked.request).ToString();
     }
   }
+  std::cout << "conformance: envoy_routes answers " << right << "/" << all << "\n";
   std::cout << "envoy_routes answers " << right << "/" << all << ", of them " << changed
             << " as Envoy 1.40 answers today\n";
   EXPECT_EQ(changed, kChanged.size());
@@ -422,6 +423,7 @@ TEST(EnvoyRoutesTest, Rejections) {
     // Field and reason, or what the reader says of a text that is no configuration at all.
     EXPECT_EQ(loaded.error.empty(), today) << name;
   }
+  std::cout << "conformance: envoy_routes rejections " << rejected << "/" << all << "\n";
   std::cout << "envoy_routes rejections " << rejected << "/" << all << ", " << taken
             << " taken as Envoy 1.40 takes them\n";
   EXPECT_EQ(all, 50);
