@@ -1,6 +1,7 @@
 #include "mesh/ctl/completion.h"
 
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <memory>
 #include <sstream>
@@ -85,7 +86,11 @@ TEST(CompletionTest, Bash) {
 TEST(CompletionTest, ZshReadsItsScript) {
   const std::string script = Script("zsh");
   EXPECT_EQ(script.substr(0, 17), "#compdef meshctl\n");
-  if (OutputOf("command -v zsh").empty()) GTEST_SKIP() << "zsh is not installed";
+  if (OutputOf("command -v zsh").empty()) {
+    const char* required = std::getenv("REQUIRE_PEERS");
+    ASSERT_FALSE(required != nullptr && std::string(required) == "1") << "zsh is not installed";
+    GTEST_SKIP() << "zsh is not installed";
+  }
   const std::string file = testing::TempDir() + "/completion.zsh";
   std::ofstream(file) << "compdef() { echo \"defined $*\" }\n"
                       << script << "_meshctl_choices validate -f x -o\necho $choices\n";

@@ -11,6 +11,7 @@
 #include "mesh/translate/names.h"
 #include "mesh/translate/proto.h"
 #include "mesh/translate/route.h"
+#include "mesh/translate/route_match.h"
 
 namespace mesh::translate {
 namespace {
@@ -20,20 +21,6 @@ namespace listener_v3 = ::envoy::config::listener::v3;
 using networking::L4MatchAttributes;
 using networking::TLSMatchAttributes;
 using registry::Service;
-
-// What of a match is decided for the proxy and not for each connection.
-template <class Match>
-bool AppliesHere(const Match& match, const L4Context& context) {
-  if (match.port() != 0 && match.port() != context.port) return false;
-  if (!match.gateways().empty()) {
-    return std::any_of(
-        match.gateways().begin(), match.gateways().end(),
-        [&](const std::string& gateway) { return context.gateways.count(gateway) != 0; });
-  }
-  const auto& labels = match.source_labels();
-  if (!registry::Selects({labels.begin(), labels.end()}, context.node.labels)) return false;
-  return match.source_namespace().empty() || match.source_namespace() == context.node.ns;
-}
 
 template <class Names>
 std::vector<std::string> ToVector(const Names& names) {

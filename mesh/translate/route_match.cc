@@ -4,7 +4,6 @@
 #include <map>
 #include <string>
 
-#include "mesh/registry/registry.h"
 #include "mesh/translate/proto.h"
 
 namespace mesh::translate {
@@ -21,18 +20,6 @@ std::map<std::string, StringMatch> Sorted(const Map& map) {
 }
 
 }  // namespace
-
-bool AppliesHere(const HTTPMatchRequest& match, const RouteContext& context) {
-  if (match.port() != 0 && match.port() != context.port) return false;
-  if (!match.gateways().empty()) {
-    return std::any_of(
-        match.gateways().begin(), match.gateways().end(),
-        [&](const std::string& gateway) { return context.gateways.count(gateway) != 0; });
-  }
-  const auto& labels = match.source_labels();
-  if (!registry::Selects({labels.begin(), labels.end()}, context.node.labels)) return false;
-  return match.source_namespace().empty() || match.source_namespace() == context.node.ns;
-}
 
 route_v3::HeaderMatcher TranslateHeaderMatch(const std::string& name, const StringMatch& match) {
   route_v3::HeaderMatcher matcher;
