@@ -1,5 +1,6 @@
 #include "mesh/testing/mesh.h"
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 #include <utility>
@@ -62,33 +63,62 @@ class Mesh::Lines {
  public:
   void Append(std::string_view lines) {
     MutexLock lock(&mutex_);
-    for (absl::string_view line : absl::StrSplit(Absl(lines), '\n', absl::SkipEmpty())) {
-      lines_.emplace_back(line);
-    }
+    Add(lines);
     more_.NotifyAll();
   }
-  std::vector<std::string> All() const {
+  // From now on what this one writes belongs to it; null: no longer, with what it has written.
+  void Follow(std::shared_ptr<const Envoy> envoy) {
     MutexLock lock(&mutex_);
+    TakeOutput();
+    envoy_ = std::move(envoy);
+    taken_ = 0;
+  }
+  std::vector<std::string> All() {
+    MutexLock lock(&mutex_);
+    TakeOutput();
     return lines_;
   }
-  absl::StatusOr<std::string> Wait(std::string_view text, absl::Duration timeout) const {
-    const auto deadline = std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(timeout);
+  absl::StatusOr<std::string> Wait(std::string_view text, absl::Duration timeout) {
+    using SteadyClock = std::chrono::steady_clock;
+    // A file does not tell that it has grown.
+    constexpr auto kLookAgain = std::chrono::milliseconds(20);
+    const auto deadline = SteadyClock::now() + absl::ToChronoNanoseconds(timeout);
     MutexLock lock(&mutex_);
     for (size_t next = 0;;) {
+      TakeOutput();
       for (; next < lines_.size(); ++next) {
         if (absl::StrContains(lines_[next], Absl(text))) return lines_[next];
       }
-      if (!more_.WaitUntil(&mutex_, deadline) && next == lines_.size()) {
+      const auto now = SteadyClock::now();
+      if (now >= deadline) {
         return DeadlineExceeded(absl::StrCat("no line holds \"", Absl(text), "\"; there are:\n",
                                              absl::StrJoin(lines_, "\n")));
       }
+      more_.WaitUntil(&mutex_, envoy_ == nullptr ? deadline : std::min(deadline, now + kLookAgain));
     }
   }
 
  private:
-  mutable Mutex mutex_;
-  mutable CondVar more_;
+  void Add(std::string_view lines) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    for (absl::string_view line : absl::StrSplit(Absl(lines), '\n', absl::SkipEmpty())) {
+      lines_.emplace_back(line);
+    }
+  }
+  // Whole lines only: the rest of one is still to come.
+  void TakeOutput() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (envoy_ == nullptr) return;
+    const std::string output = envoy_->Output();
+    const size_t end = output.rfind('\n') + 1;  // 0 where there is none
+    if (end <= taken_) return;
+    Add(std::string_view(output).substr(taken_, end - taken_));
+    taken_ = end;
+  }
+
+  Mutex mutex_;
+  CondVar more_;
   std::vector<std::string> lines_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<const Envoy> envoy_ ABSL_GUARDED_BY(mutex_);
+  size_t taken_ ABSL_GUARDED_BY(mutex_) = 0;  // bytes of its output
 };
 
 struct Mesh::Part {
@@ -96,16 +126,25 @@ struct Mesh::Part {
   local::PodAddresses addresses;
   bool gateway = false;
   bool ready = true;
+  std::string envoy_binary;  // empty: its proxy is ours
   // In this order: the proxy ends before the application.
   Lines log;
   std::unique_ptr<App> app;
   std::unique_ptr<proxy::Proxy> proxy;
+  std::shared_ptr<Envoy> envoy;
+
+  bool proxied() const { return proxy != nullptr || envoy != nullptr; }
+  void EndProxy() {
+    proxy.reset();
+    log.Follow(nullptr);
+    envoy.reset();
+  }
 };
 
 Mesh::Mesh(MeshOptions options) : options_(std::move(options)) {}
 
 Mesh::~Mesh() {
-  for (const auto& part : parts_) part->proxy.reset();
+  for (const auto& part : parts_) part->EndProxy();
   for (const auto& part : parts_) part->app.reset();
   control_plane_.reset();
 }
@@ -207,7 +246,7 @@ absl::Status Mesh::StartApp(Part* part) {
   options.version = part->plan.app.version;
   options.pod = part->plan.name;
   options.upstream_address = part->addresses.outbound;
-  if (!plan_.outbound_ports.empty()) options.upstream_port = plan_.outbound_ports[0];
+  if (!plan_.outbound_ports.empty()) options.upstream_port = outbound_port();
   part->app = std::make_unique<App>(options);
   absl::StatusOr<int> port = part->app->Start(options_.timeout);
   if (!port.ok()) {
@@ -218,7 +257,26 @@ absl::Status Mesh::StartApp(Part* part) {
   return absl::OkStatus();
 }
 
+absl::Status Mesh::StartEnvoyOf(Part* part) {
+  const std::string& own = part->addresses.own;
+  EnvoyOptions options;
+  options.binary = part->envoy_binary;
+  options.node_id =
+      part->gateway ? local::GatewayNodeId(own) : local::SidecarNodeId(part->plan, own);
+  options.node_cluster = absl::StrCat(part->plan.deployment, ".", part->plan.ns);
+  options.node_metadata_json =
+      part->gateway ? local::GatewayNodeMetadata(own) : local::SidecarNodeMetadata(part->plan, own);
+  options.xds_address = ControlAddress();
+  options.log = options_.log;
+  absl::StatusOr<std::unique_ptr<Envoy>> envoy = Envoy::Start(std::move(options));
+  if (!envoy.ok()) return envoy.status();
+  part->envoy = *std::move(envoy);
+  part->log.Follow(part->envoy);
+  return absl::OkStatus();
+}
+
 absl::Status Mesh::StartProxyOf(Part* part) {
+  if (!part->envoy_binary.empty()) return StartEnvoyOf(part);
   const std::string& own = part->addresses.own;
   proxy::ProxyOptions options;
   options.node.id =
@@ -262,14 +320,22 @@ absl::StatusOr<local::HttpResponse> Mesh::Call(const std::string& pod, const std
   absl::StatusOr<Part*> part = Find(pod);
   if (!part.ok()) return part.status();
   headers.emplace_back("Host", host);
-  const int port = plan_.outbound_ports.empty() ? 0 : plan_.outbound_ports[0];
-  return local::HttpConnection((*part)->addresses.outbound, port)
+  return local::HttpConnection((*part)->addresses.outbound, outbound_port())
       .Get(path, headers, options_.timeout);
 }
 
 std::string Mesh::gateway_address() const { return block_->Own(kGatewayIndex); }
 
 int Mesh::gateway_port() const { return kGatewayPort; }
+
+std::string Mesh::outbound_address(const std::string& pod) const {
+  absl::StatusOr<Part*> part = Find(pod);
+  return part.ok() ? (*part)->addresses.outbound : "";
+}
+
+int Mesh::outbound_port() const {
+  return plan_.outbound_ports.empty() ? 0 : plan_.outbound_ports[0];
+}
 
 std::string Mesh::ControlAddress() const {
   return absl::StrCat(block_->Own(kControlPlaneIndex), ":", kXdsPort);
@@ -362,7 +428,7 @@ std::vector<std::string> Mesh::Workloads() const {
 
 size_t Mesh::running() const {
   size_t count = 0;
-  for (const auto& part : parts_) count += part->proxy != nullptr ? 1 : 0;
+  for (const auto& part : parts_) count += part->proxied() ? 1 : 0;
   return count;
 }
 
@@ -380,9 +446,49 @@ absl::Status Mesh::KillWorkload(const std::string& pod) {
   if ((*part)->app == nullptr) {
     return absl::FailedPreconditionError(absl::StrCat(pod, " has no application that runs"));
   }
-  (*part)->proxy.reset();
+  (*part)->EndProxy();
   (*part)->app.reset();
   return SetReady(*part, false);
+}
+
+absl::Status Mesh::StopWorkload(const std::string& pod) {
+  absl::StatusOr<Part*> part = Find(pod);
+  if (!part.ok()) return part.status();
+  if ((*part)->app == nullptr) {
+    return absl::FailedPreconditionError(absl::StrCat(pod, " has no application that runs"));
+  }
+  if (absl::Status status = SetReady(*part, false); !status.ok()) return status;
+  if (absl::Status status = WaitUntilIdle(*part); !status.ok()) return status;
+  (*part)->EndProxy();
+  (*part)->app.reset();
+  return WaitInSync();
+}
+
+absl::Status Mesh::WaitUntilIdle(Part* part) const {
+  const absl::Status late =
+      DeadlineExceeded(absl::StrCat(part->plan.name, " does not finish what is under way"));
+  if (part->proxy != nullptr) {
+    part->proxy->Drain();
+    return part->proxy->WaitDrained(options_.timeout) ? absl::OkStatus() : late;
+  }
+  if (part->envoy == nullptr) return absl::OkStatus();
+  if (absl::Status status = part->envoy->AdminPost("/drain_listeners?graceful").status();
+      !status.ok()) {
+    return status;
+  }
+  const auto poll_interval = absl::Milliseconds(5);
+  for (const absl::Time deadline = absl::Now() + options_.timeout; absl::Now() < deadline;) {
+    const absl::StatusOr<std::string> active =
+        part->envoy->Admin("/stats?filter=^http\\..*bound.*downstream_rq_active$");
+    if (!active.ok()) return active.status();
+    bool idle = true;
+    for (absl::string_view line : absl::StrSplit(*active, '\n', absl::SkipEmpty())) {
+      idle = idle && absl::EndsWith(line, ": 0");
+    }
+    if (idle) return absl::OkStatus();
+    absl::SleepFor(poll_interval);
+  }
+  return late;
 }
 
 absl::Status Mesh::StartWorkload(const std::string& pod) {
@@ -401,17 +507,27 @@ absl::Status Mesh::StartWorkload(const std::string& pod) {
 absl::Status Mesh::KillProxy(const std::string& pod) {
   absl::StatusOr<Part*> part = Find(pod);
   if (!part.ok()) return part.status();
-  if ((*part)->proxy == nullptr) {
+  if (!(*part)->proxied()) {
     return absl::FailedPreconditionError(absl::StrCat("the proxy of ", pod, " does not run"));
   }
-  (*part)->proxy.reset();
+  (*part)->EndProxy();
   return absl::OkStatus();
+}
+
+absl::Status Mesh::UseEnvoy(const std::string& pod, const std::string& binary) {
+  absl::StatusOr<Part*> part = Find(pod);
+  if (!part.ok()) return part.status();
+  (*part)->envoy_binary = binary;
+  if (!(*part)->proxied()) return absl::OkStatus();
+  (*part)->EndProxy();
+  if (absl::Status status = StartEnvoyOf(*part); !status.ok()) return status;
+  return control_plane_ == nullptr ? absl::OkStatus() : WaitInSync();
 }
 
 absl::Status Mesh::StartProxy(const std::string& pod) {
   absl::StatusOr<Part*> part = Find(pod);
   if (!part.ok()) return part.status();
-  if ((*part)->proxy != nullptr || (!(*part)->gateway && (*part)->app == nullptr)) {
+  if ((*part)->proxied() || (!(*part)->gateway && (*part)->app == nullptr)) {
     return absl::FailedPreconditionError(
         absl::StrCat("the proxy of ", pod, " runs, or its application does not"));
   }
@@ -450,9 +566,22 @@ absl::StatusOr<std::string> Mesh::WaitForLine(const std::string& pod, std::strin
   return (*part)->log.Wait(text, options_.timeout);
 }
 
+absl::StatusOr<std::string> Mesh::Admin(const std::string& pod, const std::string& path) const {
+  absl::StatusOr<Part*> part = Find(pod);
+  if (!part.ok()) return part.status();
+  if ((*part)->envoy != nullptr) return (*part)->envoy->Admin(path);
+  if ((*part)->proxy != nullptr) return (*part)->proxy->Admin(path);
+  return absl::FailedPreconditionError(absl::StrCat("the proxy of ", pod, " does not run"));
+}
+
 proxy::Proxy* Mesh::proxy(const std::string& pod) const {
   absl::StatusOr<Part*> part = Find(pod);
   return part.ok() ? (*part)->proxy.get() : nullptr;
+}
+
+Envoy* Mesh::envoy(const std::string& pod) const {
+  absl::StatusOr<Part*> part = Find(pod);
+  return part.ok() ? (*part)->envoy.get() : nullptr;
 }
 
 }  // namespace mesh::testing

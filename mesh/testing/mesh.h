@@ -1,5 +1,6 @@
 // A whole mesh in one process, for tests: control plane, ingress gateway, and Bookinfo's workloads,
-// each behind a sidecar. No child process, no file written, no fixed port: any number run at once.
+// each behind a sidecar. No child process, no file written (but where a real Envoy takes a proxy's
+// place), no fixed port: any number run at once.
 //
 //   absl::StatusOr<std::unique_ptr<Mesh>> mesh = Mesh::Start();
 //   (*mesh)->Get("/productpage")->status;                             // 200
@@ -29,6 +30,7 @@
 #include "mesh/local/plan.h"
 #include "mesh/proxy/proxy.h"
 #include "mesh/testing/documents.h"
+#include "mesh/testing/envoy.h"
 
 namespace mesh::testing {
 
@@ -82,6 +84,10 @@ class Mesh {
                                            local::HttpHeaders headers = {}) const;
   std::string gateway_address() const;  // "127.1.0.252"
   int gateway_port() const;
+  // Where the application of `pod` calls others: "127.2.0.3", and the port that Call asks. "" for
+  // unknown names.
+  std::string outbound_address(const std::string& pod) const;
+  int outbound_port() const;
 
   // Configuration. Both wait until every running proxy has acknowledged it; while there is no
   // control plane they do not wait, and the next one begins with it. InvalidArgument with all that
@@ -103,12 +109,21 @@ class Mesh {
   // longer Ready, and every other proxy knows (as in Apply). NotFound; FailedPrecondition when it
   // is in that state already, here and below.
   absl::Status KillWorkload(const std::string& pod);
+  // As a cluster ends a pod: it is no longer Ready, every other proxy knows, what is under way is
+  // finished, and only then application and sidecar end. DeadlineExceeded when it does not finish.
+  absl::Status StopWorkload(const std::string& pod);
   // Both run again, the Pod is Ready, and every proxy knows.
   absl::Status StartWorkload(const std::string& pod);
   // The proxy alone (or the gateway's); its Pod stays Ready, as it does in the first moments after
   // a crash: others still send requests there.
   absl::Status KillProxy(const std::string& pod);
   absl::Status StartProxy(const std::string& pod);
+  // From now on the proxy of `pod` (or the gateway) is an Envoy, whenever it is started: a child
+  // process (mesh/testing/envoy.h). One that runs is killed and replaced; returns when the new one
+  // is in sync. A gateway's Envoy listens where its Gateway says, so give its servers a `bind`:
+  // without one that is all addresses of the machine. The last lines before its death are missing
+  // in its access log.
+  absl::Status UseEnvoy(const std::string& pod, const std::string& binary);
   void KillControlPlane();
   // A new one at the same address. Waits until every running proxy has come back to it.
   absl::Status StartControlPlane();
@@ -119,9 +134,14 @@ class Mesh {
   // The first line that holds `text`, once there is one. DeadlineExceeded shows what there is.
   absl::StatusOr<std::string> WaitForLine(const std::string& pod, std::string_view text) const;
 
+  // An admin page of a proxy, whichever it is: "/clusters". FailedPrecondition while it is dead.
+  absl::StatusOr<std::string> Admin(const std::string& pod, const std::string& path) const;
+
   // Null while it is dead; borrowed until it is killed.
   discovery::ControlPlane* control_plane() const { return control_plane_.get(); }
+  // Null where an Envoy runs, and the other way round.
   proxy::Proxy* proxy(const std::string& pod) const;
+  Envoy* envoy(const std::string& pod) const;
 
  private:
   class App;
@@ -134,6 +154,8 @@ class Mesh {
   absl::Status TakeAddresses();
   absl::Status StartApp(Part* part);
   absl::Status StartProxyOf(Part* part);
+  absl::Status StartEnvoyOf(Part* part);
+  absl::Status WaitUntilIdle(Part* part) const;
   absl::Status SetReady(Part* part, bool ready);
   absl::Status Change(const std::string& name, std::optional<std::string> yaml);
   absl::Status WaitForRevision() const;

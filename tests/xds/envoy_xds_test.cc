@@ -1,13 +1,9 @@
 // A real Envoy as a proxy of our control plane: it takes what it is sent, follows edits without
 // failing a request, and does not notice when the control plane is restarted.
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <netinet/in.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -28,10 +24,8 @@
 #include "mesh/base/log.h"
 #include "mesh/discovery/control_plane.h"
 #include "mesh/source/directory_source.h"
-#include "nlohmann/json.hpp"
+#include "mesh/testing/envoy.h"
 #include "tests/route/envoy_peer.h"
-
-extern char** environ;
 
 namespace mesh {
 namespace {
@@ -80,66 +74,6 @@ class App {
  private:
   httplib::Server server_;
   std::thread thread_;
-};
-
-// Envoy with nothing in its bootstrap but where to ask.
-class Envoy {
- public:
-  Envoy(const std::string& binary, const fs::path& directory, int xds_port)
-      : log_file_((directory / "envoy.log").string()), admin_file_((directory / "admin").string()) {
-    const nlohmann::json bootstrap = nlohmann::json::parse(absl::StrReplaceAll(
-        R"({"node": {"id": "sidecar~127.0.0.1~client.default~default.svc.cluster.local",
-                     "cluster": "client", "metadata": {"INTERCEPTION_MODE": "NONE"}},
-            "admin": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}}},
-            "dynamic_resources": {
-              "lds_config": {"ads": {}, "resource_api_version": "V3"},
-              "cds_config": {"ads": {}, "resource_api_version": "V3"},
-              "ads_config": {"api_type": "GRPC", "transport_api_version": "V3",
-                             "grpc_services": [{"envoy_grpc": {"cluster_name": "xds"}}]}},
-            "static_resources": {"clusters": [{
-              "name": "xds", "type": "STATIC", "connect_timeout": "1s",
-              "typed_extension_protocol_options": {
-                "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-                  "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-                  "explicit_http_config": {"http2_protocol_options": {}}}},
-              "load_assignment": {"cluster_name": "xds", "endpoints": [{"lb_endpoints": [{
-                "endpoint": {"address": {"socket_address": {
-                  "address": "127.0.0.1", "port_value": PORT}}}}]}]}}]}})",
-        {{"PORT", absl::StrCat(xds_port)}}));
-    Write(directory / "bootstrap.json", bootstrap.dump());
-    std::vector<std::string> words = {
-        binary,          "-c",      (directory / "bootstrap.json").string(),
-        "--concurrency", "1",       "--disable-hot-restart",
-        "--log-path",    log_file_, "--admin-address-path",
-        admin_file_};
-    std::vector<char*> argv;
-    for (std::string& word : words) argv.push_back(word.data());
-    argv.push_back(nullptr);
-    EXPECT_EQ(posix_spawn(&pid_, binary.c_str(), nullptr, nullptr, argv.data(), environ), 0);
-  }
-  ~Envoy() {
-    kill(pid_, SIGKILL);
-    waitpid(pid_, nullptr, 0);
-  }
-  // Of an admin page; "" while there is none.
-  std::string Admin(const std::string& path) const {
-    std::ifstream in(admin_file_);
-    std::string address;
-    std::getline(in, address);
-    const size_t colon = address.rfind(':');
-    if (colon == std::string::npos) return "";
-    httplib::Client client(address.substr(0, colon).c_str(), std::stoi(address.substr(colon + 1)));
-    auto answer = client.Get(path.c_str());
-    return answer ? answer->body : "";
-  }
-  std::string log() const {
-    std::ifstream in(log_file_);
-    return std::string((std::istreambuf_iterator<char>(in)), {});
-  }
-
- private:
-  const std::string log_file_, admin_file_;
-  pid_t pid_ = 0;
 };
 
 // Asks without a pause, on one connection, and remembers what came.
@@ -195,7 +129,15 @@ class EnvoyXdsTest : public ::testing::Test {
       apps_.push_back(
           std::make_unique<App>(absl::StrCat("127.0.0.1", i), app_port_, absl::StrCat("v", i)));
     }
-    envoy_ = std::make_unique<Envoy>(*binary, root_, control_plane_->xds_port());
+    testing::EnvoyOptions options;
+    options.binary = *binary;
+    options.node_id = "sidecar~127.0.0.1~client.default~default.svc.cluster.local";
+    options.node_cluster = "client";
+    options.node_metadata_json = R"({"INTERCEPTION_MODE": "NONE"})";
+    options.xds_address = absl::StrCat("127.0.0.1:", control_plane_->xds_port());
+    auto envoy = testing::Envoy::Start(std::move(options));
+    ASSERT_TRUE(envoy.ok()) << envoy.status();
+    envoy_ = *std::move(envoy);
     ASSERT_TRUE(InSync()) << Report();
   }
   void TearDown() override {
@@ -292,14 +234,8 @@ spec:
            : answer->status == 200 ? answer->body
                                    : absl::StrCat(answer->status);
   }
-  // A counter of Envoy's statistics.
-  uint64_t Stat(const std::string& name) const {
-    const std::string page = envoy_->Admin("/stats?filter=^" + name + "$");
-    const size_t colon = page.rfind(": ");
-    return colon == std::string::npos ? 0 : std::stoull(page.substr(colon + 2));
-  }
   std::string Report() const {
-    std::string text = envoy_->log();
+    std::string text = envoy_->Log();
     for (const std::string& line : log_.lines()) absl::StrAppend(&text, line, "\n");
     return text;
   }
@@ -309,7 +245,7 @@ spec:
   MemoryLog log_;
   std::unique_ptr<discovery::ControlPlane> control_plane_;
   std::vector<std::unique_ptr<App>> apps_;
-  std::unique_ptr<Envoy> envoy_;
+  std::unique_ptr<testing::Envoy> envoy_;
 };
 
 TEST_F(EnvoyXdsTest, TakesEverythingAndFollowsAnEdit) {
@@ -317,8 +253,8 @@ TEST_F(EnvoyXdsTest, TakesEverythingAndFollowsAnEdit) {
   EXPECT_EQ(Ask(), "v1");
   ASSERT_TRUE(Edit("route.yaml", RouteTo({"v2"}))) << Report();
   EXPECT_EQ(Ask(), "v2");
-  EXPECT_EQ(Stat("listener_manager.lds.update_rejected"), 0);
-  EXPECT_EQ(Stat("cluster_manager.cds.update_rejected"), 0);
+  EXPECT_EQ(envoy_->Stat("listener_manager.lds.update_rejected"), 0);
+  EXPECT_EQ(envoy_->Stat("cluster_manager.cds.update_rejected"), 0);
 }
 
 TEST_F(EnvoyXdsTest, SubsetsComeAndGoWithoutAFailedRequest) {
@@ -336,16 +272,16 @@ TEST_F(EnvoyXdsTest, SubsetsComeAndGoWithoutAFailedRequest) {
 
 TEST_F(EnvoyXdsTest, DoesNotNoticeANewControlPlane) {
   Load load(listen_port_);
-  const uint64_t updates =
-      Stat("cluster_manager.cds.update_success") + Stat("listener_manager.lds.update_success");
+  const uint64_t updates = envoy_->Stat("cluster_manager.cds.update_success") +
+                           envoy_->Stat("listener_manager.lds.update_success");
   EXPECT_GE(updates, 2);
   const int port = control_plane_->xds_port();
   control_plane_.reset();
   StartControlPlane(port);
   ASSERT_TRUE(InSync()) << Report();
-  EXPECT_EQ(
-      Stat("cluster_manager.cds.update_success") + Stat("listener_manager.lds.update_success"),
-      updates)
+  EXPECT_EQ(envoy_->Stat("cluster_manager.cds.update_success") +
+                envoy_->Stat("listener_manager.lds.update_success"),
+            updates)
       << "what it has is not sent again";
   ASSERT_TRUE(Edit("route.yaml", RouteTo({"v2"}))) << Report();
   EXPECT_EQ(Ask(), "v2");
