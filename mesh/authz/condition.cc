@@ -3,6 +3,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/types/span.h"
 
 namespace mesh::authz {
 namespace {
@@ -59,6 +60,9 @@ std::string Subject(const Condition& c) {
     case Condition::Kind::kClaim:
       return "claim " + absl::StrJoin(c.path, ".");
     case Condition::Kind::kMetadata:
+      if (c.name == "envoy.filters.http.jwt_authn" && c.path.size() > 1) {
+        return absl::StrCat("claim ", absl::StrJoin(absl::MakeConstSpan(c.path).subspan(1), "."));
+      }
       return absl::StrCat("metadata ", c.name, " ", absl::StrJoin(c.path, "."));
     default:
       return "";

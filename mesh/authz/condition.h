@@ -27,6 +27,13 @@ enum class HeaderValues {
   kAny,
 };
 
+// What a value of metadata has to be for its text to be compared.
+enum class ValueForm {
+  kEither,  // a text, a flag ("true"), or a list with such an entry
+  kText,    // a text
+  kEntry,   // a list: one of its texts
+};
+
 struct Condition {
   enum class Kind {
     kAlways,
@@ -52,7 +59,7 @@ struct Condition {
     kAudience,          // text: one of the token's audiences
     kPresenter,         // text: the token's claim azp
     kClaim,             // path, text: a claim of the token, or one entry of it where it is a list
-    kMetadata,          // name (filter), path, text: what a filter left
+    kMetadata,          // name (filter), path, form, text: what a filter left
   };
 
   Kind kind = Kind::kAlways;
@@ -61,6 +68,7 @@ struct Condition {
   std::string name;
   HeaderValues values = HeaderValues::kJoined;  // kHeader
   std::vector<std::string> path;
+  ValueForm form = ValueForm::kEither;     // kMetadata
   std::string block;                       // "10.0.0.0/8", "10.1.2.3", "2001:db8::/32"
   uint16_t first_port = 0, last_port = 0;  // inclusive
 

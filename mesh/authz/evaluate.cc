@@ -374,7 +374,14 @@ bool Evaluator::HoldsLeaf(Subject* subject) const {
       const auto* object =
           metadata == nullptr ? nullptr : std::get_if<route::Value::Struct>(&metadata->value);
       const route::Value* value = object == nullptr ? nullptr : Walk(*object, condition_->path);
-      return value != nullptr && ValueHolds(*value, false);
+      if (value == nullptr) return false;
+      const bool list = std::holds_alternative<route::Value::List>(value->value);
+      const bool text = std::holds_alternative<std::string>(value->value);
+      if (condition_->form == ValueForm::kText ? !text
+                                               : condition_->form == ValueForm::kEntry && !list) {
+        return false;
+      }
+      return ValueHolds(*value, false);
     }
     default:
       return false;

@@ -6,6 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "mesh/authz/json.h"
 #include "mesh/base/strings.h"
 
@@ -29,9 +30,26 @@ constexpr NamedAlgorithm kAlgorithms[] = {
     {"ES512", SignatureAlgorithm::kEs512}, {"EdDSA", SignatureAlgorithm::kEdDsa},
 };
 
+constexpr absl::string_view kRefused = "the token is refused: ";
+
 absl::Status Refuse(absl::string_view why) {
-  return absl::UnauthenticatedError(absl::StrCat("the token is refused: ", why));
+  return absl::UnauthenticatedError(absl::StrCat(kRefused, why));
 }
+
+// What VerifyToken says, and what Envoy's jwt_authn filter does.
+constexpr std::pair<absl::string_view, std::string_view> kWordsOfEnvoy[] = {
+    {"it is not three parts of base64url",
+     "Jwt is not in the form of Header.Payload.Signature with two dots and 3 sections"},
+    {"its header is no JSON object", "Jwt header is an invalid JSON"},
+    {"its payload is no JSON object", "Jwt payload is an invalid JSON"},
+    {"its algorithm is not accepted", "Jwt header [alg] is not supported"},
+    {"no key of the set is the one it names", "Jwks doesn't have key to match kid or alg from Jwt"},
+    {"it is of another issuer", "Jwt issuer is not configured"},
+    {"it never expires", "Jwt is expired"},
+    {"it has expired", "Jwt is expired"},
+    {"it is not valid yet", "Jwt not yet valid"},
+    {"it is for another audience", "Audiences in Jwt are not allowed"},
+};
 
 // base64url without padding (RFC 7515 §2): one spelling for each value.
 std::optional<std::string> Decode(std::string_view text) {
@@ -196,6 +214,16 @@ absl::StatusOr<Claims> VerifyToken(std::string_view token, const KeySet& keys,
     if (!any) return Refuse("it is for another audience");
   }
   return claims;
+}
+
+std::string_view WordsOfEnvoy(const absl::Status& refusal) {
+  absl::string_view why = refusal.message();
+  if (absl::ConsumePrefix(&why, kRefused)) {
+    for (const auto& [ours, theirs] : kWordsOfEnvoy) {
+      if (why == ours) return theirs;
+    }
+  }
+  return "Jwt verification fails";
 }
 
 std::optional<std::string> UnverifiedIssuer(std::string_view token) {

@@ -71,6 +71,9 @@ struct TokenExpectations {
 absl::StatusOr<Claims> VerifyToken(std::string_view token, const KeySet& keys,
                                    const TokenExpectations& expect, absl::Time now);
 
+// The body of Envoy's answer to a token that VerifyToken refuses so: "Jwt is expired".
+std::string_view WordsOfEnvoy(const absl::Status& refusal);
+
 // The issuer that a token claims to be of, unverified, to choose a key set by; nullopt where the
 // token cannot be read.
 std::optional<std::string> UnverifiedIssuer(std::string_view token);

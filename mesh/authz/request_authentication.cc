@@ -1,40 +1,10 @@
 #include "mesh/authz/request_authentication.h"
 
-#include <algorithm>
-
 #include "absl/strings/escaping.h"
-#include "absl/strings/match.h"
-#include "mesh/base/strings.h"
+#include "mesh/authz/token_locations.h"
 #include "mesh/http/host.h"
-#include "mesh/http/path.h"
 
 namespace mesh::authz {
-namespace {
-
-constexpr size_t kMaxValues = 16;
-
-struct Found {
-  std::string token;
-  std::string header;  // that holds it; empty for a parameter
-};
-
-std::vector<TokenRule::Header> HeadersOf(const TokenRule& rule) {
-  if (rule.from_headers.empty() && rule.from_params.empty()) return {{"authorization", "Bearer "}};
-  return rule.from_headers;
-}
-std::vector<std::string> ParamsOf(const TokenRule& rule) {
-  if (rule.from_headers.empty() && rule.from_params.empty()) return {"access_token"};
-  return rule.from_params;
-}
-
-void AddOnce(std::vector<Found>* all, std::string token, const std::string& header) {
-  for (const Found& found : *all) {
-    if (found.token == token && found.header == header) return;
-  }
-  all->push_back({std::move(token), header});
-}
-
-}  // namespace
 
 RequestAuthentication::RequestAuthentication(std::vector<TokenRule> rules)
     : rules_(std::move(rules)) {}
@@ -48,31 +18,18 @@ TokenOutcome RequestAuthentication::Check(const http::Headers& headers, std::str
     outcome.why = std::move(why);
     return outcome;
   };
-  std::vector<Found> tokens;
+  std::vector<FoundToken> tokens;
   for (const TokenRule& rule : rules_) {
     if (!rule.output_payload_to_header.empty()) {
       outcome.remove_headers.push_back(http::LowerCase(rule.output_payload_to_header));
     }
-    for (const TokenRule::Header& from : HeadersOf(rule)) {
-      const std::string name = http::LowerCase(from.name);
-      std::string_view values[kMaxValues];
-      const size_t count = headers.Find(name, values, kMaxValues);
-      if (count > kMaxValues) return refuse("the request shows too many tokens");
-      for (size_t i = 0; i < count; ++i) {
-        // The scheme of the header authorization has no case (RFC 9110 §11.1).
-        if (!http::StartsWithIgnoreCase(values[i], from.prefix)) continue;
-        AddOnce(&tokens, std::string(values[i].substr(from.prefix.size())), name);
-      }
-    }
-    for (const std::string& param : ParamsOf(rule)) {
-      if (const auto value = http::QueryParameter(path, param)) {
-        AddOnce(&tokens, std::string(*value), "");
-      }
+    if (!FindTokens(rule, headers, path, &tokens)) {
+      return refuse("the request shows too many tokens");
     }
   }
 
   const std::string* believed = nullptr;
-  for (const Found& found : tokens) {
+  for (const FoundToken& found : tokens) {
     const auto issuer = UnverifiedIssuer(found.token);
     if (!issuer) return refuse("the token is refused: it cannot be read");
     absl::Status why = absl::UnauthenticatedError("the token is refused: its issuer is not known");

@@ -46,18 +46,32 @@ RuleIndex::Keys RuleIndex::KeysOf(const Condition& c) {
       }
       return all;
     }
-    case Kind::kPrincipal:
-      return exact ? one(By::kPrincipal, c.text.value) : none;
+    case Kind::kPrincipal: {
+      if (exact) return one(By::kPrincipal, c.text.value);
+      std::string_view text = c.text.value;
+      if (c.text.kind != TextMatch::Kind::kContains || c.text.ignore_case || text.size() < 6 ||
+          text.substr(0, 4) != "/ns/" || text.back() != '/') {
+        return none;
+      }
+      text = text.substr(4, text.size() - 5);
+      return text.find('/') == text.npos ? one(By::kNamespace, std::string(text)) : none;
+    }
     case Kind::kNamespace:
       return exact ? one(By::kNamespace, c.text.value) : none;
     case Kind::kMethod:
       return exact ? one(By::kMethod, c.text.value) : none;
-    case Kind::kHost: {
+    case Kind::kHeader:
+      if (c.name == ":method") return exact ? one(By::kMethod, c.text.value) : none;
+      if (c.name != ":authority") return none;
+      // "a.example:", whatever the port.
+      if (c.text.kind == TextMatch::Kind::kPrefix && c.text.value.size() > 1 &&
+          c.text.value.find(':') == c.text.value.size() - 1) {
+        return one(By::kHost, HostKey(c.text.value));
+      }
+      [[fallthrough]];
+    case Kind::kHost:
       if (c.text.kind != TextMatch::Kind::kExact || c.text.value.empty()) return none;
-      std::string host = http::LowerCase(http::WithoutPort(c.text.value));
-      if (host.size() > 1 && host.back() == '.') host.pop_back();
-      return one(By::kHost, std::move(host));
-    }
+      return one(By::kHost, HostKey(c.text.value));
     case Kind::kPath:
       if (exact) return one(By::kPath, c.text.value);
       if (c.text.kind == TextMatch::Kind::kPrefix && !c.text.ignore_case && !c.text.value.empty()) {
@@ -76,6 +90,15 @@ RuleIndex::Keys RuleIndex::KeysOf(const Condition& c) {
       return none;
   }
 }
+
+std::string_view RuleIndex::HostName(std::string_view host) {
+  const size_t bracket = !host.empty() && host[0] == '[' ? host.find(']') : 0;
+  host = host.substr(0, host.find(':', bracket == host.npos ? 0 : bracket));
+  while (host.size() > 1 && host.back() == '.') host.remove_suffix(1);
+  return host;
+}
+
+std::string RuleIndex::HostKey(std::string_view text) { return http::LowerCase(HostName(text)); }
 
 void RuleIndex::Add(uint32_t number, const Condition& condition) {
   const Keys keys = KeysOf(condition);

@@ -37,13 +37,14 @@ class RuleIndex {
     visit_all(always_);
     const Request& r = subject->request();
     look_up(principals_, r.principal);
-    if (!namespaces_.empty()) look_up(namespaces_, subject->ns());
+    if (!namespaces_.empty())
+      ForEachNamespace(r.principal, [&](std::string_view ns) { look_up(namespaces_, ns); });
     if (!ports_.empty()) {
       const auto found = ports_.find(r.destination_port);
       if (found != ports_.end()) visit_all(found->second);
     }
     if (!r.http) return;
-    if (!hosts_.empty()) look_up(hosts_, subject->host());
+    if (!hosts_.empty()) look_up(hosts_, HostName(subject->host()));
     look_up(methods_, r.method);
     const std::string_view path = subject->path();
     look_up(paths_, path);
@@ -66,6 +67,20 @@ class RuleIndex {
     int cost() const;
   };
   static Keys KeysOf(const Condition& condition);
+  // What stands before the first port of a host: of all spellings that a rule about a host accepts
+  // the same.
+  static std::string_view HostName(std::string_view host);
+  static std::string HostKey(std::string_view text);
+  // Every x of "/ns/x/" in an identity.
+  template <class Visit>
+  static void ForEachNamespace(std::string_view principal, Visit visit) {
+    for (size_t at = principal.find("/ns/"); at != principal.npos;
+         at = principal.find("/ns/", at + 1)) {
+      const std::string_view rest = principal.substr(at + 4);
+      const size_t slash = rest.find('/');
+      if (slash != rest.npos) visit(rest.substr(0, slash));
+    }
+  }
 
   using Texts = absl::flat_hash_map<std::string, std::vector<uint32_t>>;
   std::vector<uint32_t> always_;
