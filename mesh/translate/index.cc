@@ -6,6 +6,7 @@
 #include "api/networking/v1alpha3/gateway.pb.h"
 #include "api/networking/v1alpha3/sidecar.pb.h"
 #include "mesh/translate/names.h"
+#include "mesh/translate/rule_findings.h"
 
 namespace mesh::translate {
 namespace {
@@ -29,9 +30,11 @@ Index::Index(std::shared_ptr<const config::Snapshot> snapshot,
     : snapshot_(std::move(snapshot)), registry_(std::move(registry)), options_(options) {
   service_export_ = ToVector(mesh().default_service_export_to());
   virtual_service_export_ = ToVector(mesh().default_virtual_service_export_to());
-  for (VirtualServicePtr& prepared :
-       PrepareVirtualServices(snapshot_->List(Kind::kVirtualService), domain(),
-                              virtual_service_export_, options_.delegates, &findings_)) {
+  virtual_services_ =
+      PrepareVirtualServices(snapshot_->List(Kind::kVirtualService), domain(),
+                             virtual_service_export_, options_.delegates, &findings_);
+  for (const VirtualServicePtr& prepared : virtual_services_) {
+    FindInRules(*prepared, &findings_);
     for (const std::string& gateway : prepared->spec.gateways()) {
       std::vector<VirtualServicePtr>& bound = by_gateway_[gateway];
       if (bound.empty() || bound.back() != prepared) bound.push_back(prepared);

@@ -44,6 +44,8 @@ class Index {
   // everybody sees first, then oldest first.
   std::vector<VirtualServicePtr> VirtualServicesFor(std::string_view gateway,
                                                     std::string_view ns) const;
+  // All with hosts, oldest first.
+  const std::vector<VirtualServicePtr>& virtual_services() const { return virtual_services_; }
   const DestinationRules& destination_rules() const { return destination_rules_; }
   const PeerAuthentications& peer_authentications() const { return peer_authentications_; }
   const AuthorizationPolicies& authorization_policies() const { return authorization_policies_; }
@@ -68,6 +70,7 @@ class Index {
   const WorldOptions options_;
   std::vector<std::string> service_export_;
   std::vector<std::string> virtual_service_export_;
+  std::vector<VirtualServicePtr> virtual_services_;
   std::map<std::string, std::vector<VirtualServicePtr>, std::less<>> by_gateway_;
   DestinationRules destination_rules_;
   PeerAuthentications peer_authentications_;

@@ -13,6 +13,7 @@
 #include "mesh/translate/proto.h"
 #include "mesh/translate/route_action.h"
 #include "mesh/translate/route_match.h"
+#include "mesh/translate/rule_findings.h"
 #include "mesh/translate/traffic_policy.h"
 
 namespace mesh::translate {
@@ -100,7 +101,6 @@ class RuleTranslator {
       if (!AppliesHere(condition, context_)) return std::nullopt;
       *route.mutable_match() = TranslateMatch(condition);
       if (!condition.name().empty()) name = absl::StrCat(name, ".", condition.name());
-      ReportQueryPrefixes(condition, match);
     } else {
       route.mutable_match()->set_prefix("/");
     }
@@ -114,15 +114,10 @@ class RuleTranslator {
       if (!SetRedirect(&route)) return std::nullopt;
     } else if (rule_.has_direct_response()) {
       SetResponse(&route);
-    } else if (HasDestination()) {
+    } else if (HasDestination(rule_)) {
       SetAction(authority, draft);
     } else {
-      // Envoy would refuse the whole configuration.
-      Report(
-          "MSH0117", "",
-          "has no destination with a weight, no redirect and no directResponse; the rule is left "
-          "out");
-      return std::nullopt;
+      return std::nullopt;  // Envoy would refuse the whole configuration
     }
     route.mutable_decorator()->set_operation(
         Operation(route, virtual_service_.name(), context_.port));
@@ -130,7 +125,6 @@ class RuleTranslator {
       if (const auto fault = TranslateFault(rule_.fault())) {
         (*route.mutable_typed_per_filter_config())[kFaultFilter] = Pack(*fault);
       }
-      ReportFaultShares();
     }
     if (rule_.has_cors_policy() && !rule_.has_redirect()) {
       (*route.mutable_typed_per_filter_config())[kCorsFilter] =
@@ -143,32 +137,6 @@ class RuleTranslator {
   Origin OriginOf(const std::string& field) const {
     const Origin rule = virtual_service_.OriginOfRule(index_);
     return OriginIn(*virtual_service_.http[index_].source, absl::StrCat(rule.field, field));
-  }
-
-  void Report(const char* code, const std::string& field, std::string message) const {
-    context_.findings->push_back({code, OriginOf(field), std::move(message)});
-  }
-
-  void ReportQueryPrefixes(const HTTPMatchRequest& condition, int match) const {
-    std::map<std::string, networking::StringMatch> sorted(condition.query_params().begin(),
-                                                          condition.query_params().end());
-    for (const auto& [name, value] : sorted) {
-      if (value.match_type_case() != networking::StringMatch::kPrefix) continue;
-      Report("MSH0107", absl::StrCat(".match[", match, "].queryParams.", name),
-             "a prefix is not looked at: any value matches; write a regex");
-    }
-  }
-
-  void ReportFaultShares() const {
-    const auto& fault = rule_.fault();
-    if (fault.has_delay() && !fault.delay().has_percentage() && fault.delay().percent() == 0) {
-      Report("MSH0108", ".fault.delay",
-             "delays no request, as no percentage is given; write percentage: {value: 100}");
-    }
-    if (fault.has_abort() && !fault.abort().has_percentage()) {
-      Report("MSH0108", ".fault.abort",
-             "aborts no request, as no percentage is given; write percentage: {value: 100}");
-    }
   }
 
   bool SetRedirect(route_v3::Route* route) const {
@@ -197,10 +165,6 @@ class RuleTranslator {
         to.set_response_code(route_v3::RedirectAction::PERMANENT_REDIRECT);
         return true;
       default:
-        Report("MSH0109", ".redirect.redirectCode",
-               absl::StrCat(from.redirect_code(),
-                            " cannot be sent: want 301, 302, 303, 307 or 308; the rule is left "
-                            "out"));
         return false;
     }
   }
@@ -217,12 +181,6 @@ class RuleTranslator {
     }
   }
 
-  bool HasDestination() const {
-    return rule_.route_size() == 1 ||
-           std::any_of(rule_.route().begin(), rule_.route().end(),
-                       [](const auto& part) { return part.weight() > 0; });
-  }
-
   std::string ClusterOf(const networking::Destination& destination) const {
     const registry::ServicePtr service = context_.service_of(destination.host());
     return DestinationCluster(destination, service.get(), context_.port);
@@ -236,21 +194,11 @@ class RuleTranslator {
       *action.mutable_retry_policy() = *retries;
     }
     if (rule_.has_rewrite()) {
-      SetRewrite(route.match(), &action);
+      if (!rule_.rewrite().uri().empty()) action.set_prefix_rewrite(rule_.rewrite().uri());
       if (!rule_.rewrite().authority().empty()) authority = rule_.rewrite().authority();
     }
     if (rule_.has_mirror()) AddMirror(&action);
     SetDestinations(authority, draft);
-  }
-
-  void SetRewrite(const route_v3::RouteMatch& match, route_v3::RouteAction* action) const {
-    const std::string& uri = rule_.rewrite().uri();
-    if (uri.empty()) return;
-    action->set_prefix_rewrite(uri);
-    if (match.path_specifier_case() == route_v3::RouteMatch::kSafeRegex) {
-      Report("MSH0112", ".rewrite.uri",
-             "of a regex match: Envoy puts it in front of the whole path; match a prefix instead");
-    }
   }
 
   void AddMirror(route_v3::RouteAction* action) const {
@@ -301,22 +249,6 @@ class RuleTranslator {
   const int index_;
 };
 
-// Whether a condition is the same for every proxy.
-bool ForEveryProxy(const HTTPMatchRequest& match) {
-  return match.port() == 0 && match.gateways().empty() && match.source_labels().empty() &&
-         match.source_namespace().empty();
-}
-
-// Says of all rules from `rule` on that no request gets there.
-void ReportUnreached(const RouteContext& context, const VirtualService& virtual_service, int rule,
-                     const Origin& catch_all) {
-  for (; rule < virtual_service.spec.http_size(); ++rule) {
-    context.findings->push_back({"MSH0101", virtual_service.OriginOfRule(rule),
-                                 absl::StrCat("is left out: ", catch_all.object, " ",
-                                              catch_all.field, " before it takes every request")});
-  }
-}
-
 }  // namespace
 
 std::string DestinationCluster(const networking::Destination& destination,
@@ -337,7 +269,6 @@ std::vector<RouteDraft> VirtualServiceRoutes(const RouteContext& context,
     const RuleTranslator translator(context, virtual_service, i);
     if (spec.http(i).match().empty()) {
       if (auto route = translator.Translate(-1)) routes.push_back(*std::move(route));
-      ReportUnreached(context, virtual_service, i + 1, virtual_service.OriginOfRule(i));
       break;
     }
     // A condition of this rule that always holds makes its others needless.
@@ -348,10 +279,6 @@ std::vector<RouteDraft> VirtualServiceRoutes(const RouteContext& context,
     if (everything >= 0) {
       if (auto route = translator.Translate(everything)) {
         routes.push_back(*std::move(route));
-        if (ForEveryProxy(spec.http(i).match(everything))) {
-          ReportUnreached(context, virtual_service, i + 1,
-                          virtual_service.OriginOfMatch(i, everything));
-        }
         break;
       }
     }
@@ -361,9 +288,6 @@ std::vector<RouteDraft> VirtualServiceRoutes(const RouteContext& context,
       if (!route.has_value()) continue;
       done = MatchesEverything(route->message.match());
       routes.push_back(*std::move(route));
-      if (done && ForEveryProxy(spec.http(i).match(j))) {
-        ReportUnreached(context, virtual_service, i + 1, virtual_service.OriginOfMatch(i, j));
-      }
     }
     if (done) break;
   }

@@ -1,0 +1,163 @@
+#include "mesh/translate/findings.h"
+
+#include <algorithm>
+#include <set>
+#include <tuple>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "api/networking/v1alpha3/gateway.pb.h"
+#include "api/networking/v1alpha3/sidecar.pb.h"
+#include "mesh/config/snapshot.h"
+#include "mesh/translate/authorization.h"
+#include "mesh/translate/index.h"
+#include "mesh/translate/names.h"
+#include "mesh/translate/route.h"
+#include "mesh/translate/translate.h"
+
+namespace mesh::translate {
+namespace {
+
+namespace networking = ::istio::networking::v1alpha3;
+using config::Kind;
+
+// One gateway for each selector: a workload that has the labels, else one made up.
+std::vector<Node> Gateways(const World& world) {
+  std::vector<Node> nodes;
+  std::set<std::map<std::string, std::string>> selectors;
+  for (const config::ResourcePtr& gateway : world.snapshot().List(Kind::kGateway)) {
+    const auto& selector = gateway->As<networking::Gateway>().selector();
+    selectors.emplace(selector.begin(), selector.end());
+  }
+  std::set<std::string> known;
+  for (const auto& selector : selectors) {
+    Node node;
+    node.type = NodeType::kRouter;
+    node.ns = world.mesh_config().root_namespace();
+    node.labels = selector;
+    for (const registry::WorkloadPtr& workload : world.registry().workloads()) {
+      if (!workload->pod || !registry::Selects(selector, workload->labels)) continue;
+      const absl::StatusOr<Node> found =
+          world.NodeOf(absl::StrCat(workload->name, ".", workload->ns));
+      if (!found.ok()) continue;
+      node = *found;
+      node.type = NodeType::kRouter;
+      break;
+    }
+    if (known.insert(absl::StrCat(node.ns, "/", node.name)).second || node.name.empty()) {
+      nodes.push_back(std::move(node));
+    }
+  }
+  return nodes;
+}
+
+// One sidecar for each namespace and Sidecar of it.
+std::vector<Node> Sidecars(const World& world) {
+  std::vector<Node> nodes;
+  std::set<std::pair<std::string, const config::Resource*>> known;
+  for (const registry::WorkloadPtr& workload : world.registry().workloads()) {
+    if (!workload->pod || workload->router) continue;
+    const config::Resource* applies = nullptr;
+    for (const config::ResourcePtr& sidecar : world.snapshot().List(Kind::kSidecar, workload->ns)) {
+      const auto& selector = sidecar->As<networking::Sidecar>().workload_selector().labels();
+      if (!registry::Selects({selector.begin(), selector.end()}, workload->labels)) continue;
+      applies = sidecar.get();
+      break;
+    }
+    if (!known.emplace(workload->ns, applies).second) continue;
+    absl::StatusOr<Node> node = world.NodeOf(absl::StrCat(workload->name, ".", workload->ns));
+    if (node.ok()) nodes.push_back(*std::move(node));
+  }
+  return nodes;
+}
+
+auto KeyOf(const Finding& finding) {
+  return std::tie(finding.origin.object, finding.origin.field, finding.code, finding.message);
+}
+
+}  // namespace
+
+std::vector<Finding> FindingsOf(const World& world, uint64_t pairs) {
+  std::vector<Finding> findings = world.index().findings();
+  for (const config::ResourcePtr& policy : world.snapshot().List(Kind::kAuthorizationPolicy)) {
+    TranslateAuthorization({policy}, world.mesh_config(), /*tcp=*/false, &findings);
+  }
+  const uint64_t cost = world.registry().services().size() + 1;
+  uint64_t spent = 0;
+  for (const auto& nodes : {Gateways(world), Sidecars(world)}) {
+    for (const Node& node : nodes) {
+      spent += cost;
+      if (spent > pairs) break;
+      std::vector<Finding> found = Translate(world, node).findings;
+      findings.insert(findings.end(), found.begin(), found.end());
+    }
+  }
+  std::sort(findings.begin(), findings.end(),
+            [](const Finding& a, const Finding& b) { return KeyOf(a) < KeyOf(b); });
+  findings.erase(
+      std::unique(findings.begin(), findings.end(),
+                  [](const Finding& a, const Finding& b) { return KeyOf(a) == KeyOf(b); }),
+      findings.end());
+  return findings;
+}
+
+ServerMode ServerModeOf(const World& world, const std::string& ns,
+                        const std::map<std::string, std::string>& labels, uint32_t port) {
+  switch (world.index().peer_authentications().OfWorkload(ns, labels, port)) {
+    case MutualTls::kDisable:
+      return ServerMode::kPlain;
+    case MutualTls::kStrict:
+      return ServerMode::kMutual;
+    case MutualTls::kPermissive:
+      break;
+  }
+  return ServerMode::kEither;
+}
+
+Rules::Rules(const World& world) : world_(world) {
+  for (const VirtualServicePtr& prepared : world.index().virtual_services()) {
+    by_source_.emplace(prepared->source.get(), prepared);
+  }
+}
+
+Rules::Set Rules::Of(absl::Span<const config::Resource* const> virtual_services,
+                     const std::string& gateway, uint32_t port) const {
+  std::vector<VirtualServicePtr> wanted;
+  for (const config::Resource* source : virtual_services) {
+    const auto at = by_source_.find(source);
+    if (at != by_source_.end()) wanted.push_back(at->second);
+  }
+  if (wanted.size() > 1) {
+    std::set<const VirtualService*> among;
+    for (const VirtualServicePtr& one : wanted) among.insert(one.get());
+    wanted.clear();
+    for (const VirtualServicePtr& prepared : world_.index().virtual_services()) {
+      if (among.count(prepared.get()) > 0) wanted.push_back(prepared);
+    }
+  }
+  const Scope scope;
+  const Node node;
+  std::vector<Finding> unused;
+  const RouteContext context{world_.index(), scope, node,
+                             {gateway},      port,  [](const std::string&) { return nullptr; },
+                             &unused};
+  std::vector<RouteDraft> drafts;
+  for (const VirtualServicePtr& prepared : wanted) {
+    std::vector<RouteDraft> own = VirtualServiceRoutes(context, *prepared);
+    drafts = drafts.empty() ? std::move(own) : CombineRoutes(std::move(drafts), std::move(own));
+  }
+  Set set;
+  auto* host = set.routes.add_virtual_hosts();
+  host->set_name("rules");
+  host->add_domains("*");
+  for (RouteDraft& draft : drafts) {
+    auto* route = host->add_routes();
+    *route->mutable_match() = std::move(*draft.message.mutable_match());
+    route->mutable_direct_response()->set_status(200);
+    const auto origin = draft.provenance.find("");
+    set.origins.push_back(origin == draft.provenance.end() ? Origin() : origin->second);
+  }
+  return set;
+}
+
+}  // namespace mesh::translate

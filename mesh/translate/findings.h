@@ -1,0 +1,57 @@
+// What translation can say of a configuration as a whole, without a proxy to translate for.
+//
+//   for (const Finding& finding : FindingsOf(*world, 10'000)) Print(finding.ToString());
+#ifndef MESH_TRANSLATE_FINDINGS_H_
+#define MESH_TRANSLATE_FINDINGS_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "envoy/config/route/v3/route.pb.h"
+#include "mesh/config/resource.h"
+#include "mesh/translate/resource.h"
+#include "mesh/translate/virtual_services.h"
+#include "mesh/translate/world.h"
+
+namespace mesh::translate {
+
+// What is left out or changed on the way to the proxies. What concerns every proxy is found always.
+// What only a proxy's own translation shows is looked for in one gateway for each selector of
+// Gateways, then in one sidecar for each namespace and Sidecar, until they and the services make
+// `pairs` pairs. Without duplicates, in no particular order. Thread-safe.
+std::vector<Finding> FindingsOf(const World& world, uint64_t pairs);
+
+// What the proxy of a workload takes on one of its ports.
+enum class ServerMode { kPlain, kEither, kMutual };
+// As PeerAuthentication says. Cost: O(policies of the namespace).
+ServerMode ServerModeOf(const World& world, const std::string& ns,
+                        const std::map<std::string, std::string>& labels, uint32_t port);
+
+// VirtualServices' rules as Envoy is sent them, their conditions alone. Keep the world alive.
+class Rules {
+ public:
+  explicit Rules(const World& world);
+
+  struct Set {
+    // One virtual host for all hosts; each route answers 200.
+    envoy::config::route::v3::RouteConfiguration routes;
+    // Of each route: the match it is made of, or the rule where it has none.
+    std::vector<Origin> origins;
+  };
+  // Of VirtualServices that share a host: for the sidecars of no particular workload, or (`gateway`
+  // not "mesh") for a gateway, there merged as Istio merges them, oldest first. Rules with a port
+  // apply at `port` alone. Those that are not in the world's snapshot are left out.
+  Set Of(absl::Span<const config::Resource* const> virtual_services, const std::string& gateway,
+         uint32_t port) const;
+
+ private:
+  const World& world_;
+  std::map<const config::Resource*, VirtualServicePtr> by_source_;
+};
+
+}  // namespace mesh::translate
+
+#endif  // MESH_TRANSLATE_FINDINGS_H_
