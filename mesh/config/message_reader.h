@@ -16,7 +16,10 @@
 
 namespace mesh::config {
 
-// For one object of a document. Not thread-safe; borrows the tree.
+// For one object of a document. Not thread-safe; borrows the tree. Cost: linear in the tree.
+//
+// In three files: message_reader.cc is the walk, message_values.cc reads single values,
+// mapping_entries.cc applies merges and finds keys given twice.
 class MessageReader {
  public:
   struct Options {
@@ -25,11 +28,26 @@ class MessageReader {
     // What a list holds already is dropped when the input has the field; messages are filled up.
     bool on_top = false;
   };
-  MessageReader(const YamlTree& tree, std::shared_ptr<const std::string> file)
-      : tree_(tree), file_(std::move(file)) {}
+  // How much of one object is said to be wrong.
+  static constexpr size_t kMostErrors = 1000;
+
+  // `work` counts what has been read of the tree, by all readers of it together: aliases let a
+  // small text stand for a large one. Null: this reader's own.
+  MessageReader(const YamlTree& tree, std::shared_ptr<const std::string> file,
+                size_t* work = nullptr)
+      : tree_(tree),
+        file_(std::move(file)),
+        limit_(MostWork(tree)),
+        work_(work == nullptr ? &own_work_ : work) {}
+  // More work than any reading of the tree is without aliases, and what they may add.
+  static size_t MostWork(const YamlTree& tree) {
+    return 4 * tree.size() + tree.text_size() / 16 + kMostAliased;
+  }
+  MessageReader(const MessageReader&) = delete;
+  MessageReader& operator=(const MessageReader&) = delete;
 
   // The key and value nodes of a mapping, merges applied; a key given twice is an error and the
-  // first one counts.
+  // first one counts. Empty where aliases have expanded to more than anybody means.
   struct Entry {
     uint32_t key;
     uint32_t value;
@@ -54,7 +72,7 @@ class MessageReader {
   std::vector<FieldError> TakeErrors() { return std::move(errors_); }
   Positions TakePositions();
   // Whether aliases have expanded to more than anybody means.
-  bool exhausted() const { return visited_ > limit(); }
+  bool exhausted() const { return *work_ > limit_; }
 
  private:
   struct Step {
@@ -64,8 +82,17 @@ class MessageReader {
   };
   using Message = google::protobuf::Message;
 
-  size_t limit() const { return tree_.size() + 100000; }
+  // What aliases may stand for beyond what is written out, in nodes.
+  static constexpr size_t kMostAliased = 100000;
+  // Errors that come with a guess of what was meant, which costs.
+  static constexpr size_t kMostGuesses = 50;
+
+  // Counts the work that a node is; false: it is too much.
   bool Visit(uint32_t node);
+  bool Spend(uint32_t node, size_t work);
+  void FollowMerges(std::vector<uint32_t> merges, class EntrySet* entries);
+  // A bare key that is no string to YAML, where one is meant.
+  void CheckStringKey(uint32_t key);
   std::string Path() const;
   Positions::Place PlaceOf(uint32_t node) const;
 
@@ -92,7 +119,10 @@ class MessageReader {
   Positions positions_;
   std::vector<Step> path_;
   std::vector<FieldError> errors_;
-  size_t visited_ = 0;
+  const size_t limit_;
+  size_t own_work_ = 0;
+  size_t* const work_;
+  bool said_exhausted_ = false;
 };
 
 }  // namespace mesh::config

@@ -1,30 +1,72 @@
 #include "mesh/config/positions.h"
 
-#include "mesh/config/field_path.h"
+#include <algorithm>
 
 namespace mesh::config {
 
 void Positions::OpenKey(std::string_view key, bool key_lives_forever, Place place) {
-  if (!key_lives_forever) key = copied_keys_.emplace_back(key);
+  if (!key_lives_forever) key = copied_keys_.emplace_front(key);
   if (key.data() == nullptr) key = "";
-  open_.push_back(nodes_.size());
+  if (!open_.empty()) ++open_.back().children;
+  open_.push_back({static_cast<uint32_t>(nodes_.size()), 0});
   nodes_.push_back({key, 0, static_cast<uint32_t>(place.line), static_cast<uint32_t>(place.column),
                     static_cast<uint32_t>(nodes_.size() + 1)});
 }
 
 void Positions::OpenIndex(uint32_t index, Place place) {
-  open_.push_back(nodes_.size());
+  if (!open_.empty()) ++open_.back().children;
+  open_.push_back({static_cast<uint32_t>(nodes_.size()), 0});
   nodes_.push_back({std::string_view(), index, static_cast<uint32_t>(place.line),
                     static_cast<uint32_t>(place.column), static_cast<uint32_t>(nodes_.size() + 1)});
 }
 
 void Positions::Close() {
-  nodes_[open_.back()].end = nodes_.size();
+  const Open open = open_.back();
   open_.pop_back();
+  nodes_[open.node].end = nodes_.size();
+  if (open.children > kFew) {
+    IndexChildren(open.node, open.node + 1, nodes_.size(), open.children);
+  }
+}
+
+void Positions::IndexChildren(uint32_t parent, uint32_t begin, uint32_t end, uint32_t count) {
+  const uint32_t first = wide_children_.size();
+  for (uint32_t i = begin; i < end; i = nodes_[i].end) wide_children_.push_back(i);
+  std::sort(wide_children_.begin() + first, wide_children_.end(), [this](uint32_t a, uint32_t b) {
+    const Node& x = nodes_[a];
+    const Node& y = nodes_[b];
+    return x.key != y.key ? x.key < y.key : x.index != y.index ? x.index < y.index : a < b;
+  });
+  wide_[parent] = {first, count};
+}
+
+bool Positions::Is(const Node& node, const PathPart& part) {
+  const bool is_index = node.key.data() == nullptr;
+  return part.type == PathPart::kIndex ? is_index && node.index == part.index
+                                       : !is_index && node.key == part.name;
+}
+
+const Positions::Node* Positions::Child(uint32_t parent, uint32_t begin, uint32_t end,
+                                        const PathPart& part) const {
+  const auto wide = wide_.empty() ? wide_.end() : wide_.find(parent);
+  if (wide == wide_.end()) {
+    for (uint32_t i = begin; i < end; i = nodes_[i].end) {
+      if (Is(nodes_[i], part)) return &nodes_[i];
+    }
+    return nullptr;
+  }
+  const auto first = wide_children_.begin() + wide->second.begin;
+  const auto last = first + wide->second.count;
+  const auto at = std::lower_bound(first, last, part, [this](uint32_t i, const PathPart& wanted) {
+    const Node& node = nodes_[i];
+    return node.key != wanted.name ? node.key < wanted.name : node.index < wanted.index;
+  });
+  return at != last && Is(nodes_[*at], part) ? &nodes_[*at] : nullptr;
 }
 
 const Positions::Node* Positions::Walk(std::string_view path, bool* whole) const {
   const Node* found = nullptr;
+  uint32_t parent = kRoot;
   uint32_t begin = 0;
   uint32_t end = nodes_.size();
   *whole = false;
@@ -34,20 +76,12 @@ const Positions::Node* Positions::Walk(std::string_view path, bool* whole) const
       *whole = found != nullptr;
       return found;
     }
-    const Node* match = nullptr;
-    for (uint32_t i = begin; i < end; i = nodes_[i].end) {
-      const Node& node = nodes_[i];
-      const bool is_index = node.key.data() == nullptr;
-      if (part.type == PathPart::kIndex ? is_index && node.index == part.index
-                                        : !is_index && node.key == part.name) {
-        match = &node;
-        begin = i + 1;
-        end = node.end;
-        break;
-      }
-    }
+    const Node* match = Child(parent, begin, end, part);
     if (match == nullptr) return found;
     found = match;
+    parent = match - nodes_.data();
+    begin = parent + 1;
+    end = match->end;
   }
 }
 

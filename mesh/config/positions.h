@@ -3,16 +3,19 @@
 #define MESH_CONFIG_POSITIONS_H_
 
 #include <cstdint>
-#include <deque>
+#include <forward_list>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "mesh/config/field_path.h"
 
 namespace mesh::config {
 
 // A tree of keys and list indices with a line and a column each: that of the key for a field, of
 // its first character for a list item. Filled in document order, then only read.
-// Cost: 32 bytes a field; Find is O(siblings on the way).
+// Cost: 32 bytes a field; Find is O(depth), whatever the number of siblings.
 class Positions {
  public:
   struct Place {
@@ -45,12 +48,30 @@ class Positions {
     uint32_t column;
     uint32_t end;  // one past the last node of this subtree
   };
+  // A field with more children than are worth trying one by one: all of them, those with an index
+  // in its order, those with a key by the alphabet.
+  struct Wide {
+    uint32_t begin;  // in wide_children_
+    uint32_t count;
+  };
+  static constexpr uint32_t kFew = 16;
+  static constexpr uint32_t kRoot = 0xFFFFFFFF;
+
+  void IndexChildren(uint32_t parent, uint32_t begin, uint32_t end, uint32_t count);
+  const Node* Child(uint32_t parent, uint32_t begin, uint32_t end, const PathPart& part) const;
+  static bool Is(const Node& node, const PathPart& part);
   // The node at the path, or of the nearest ancestor, null for none; whether it is the path's.
   const Node* Walk(std::string_view path, bool* whole) const;
 
+  struct Open {
+    uint32_t node;
+    uint32_t children;
+  };
   std::vector<Node> nodes_;  // preorder
-  std::vector<uint32_t> open_;
-  std::deque<std::string> copied_keys_;
+  std::vector<Open> open_;
+  std::forward_list<std::string> copied_keys_;
+  absl::flat_hash_map<uint32_t, Wide> wide_;  // by node
+  std::vector<uint32_t> wide_children_;
 };
 
 }  // namespace mesh::config

@@ -135,6 +135,7 @@ class InputReader {
         if (!error.message.empty()) AddBroken(std::move(error));
         return;
       }
+      work_ = 0;
       f(*tree);
     }
   }
@@ -190,7 +191,7 @@ class InputReader {
                           tree.raw(root).line, tree.raw(root).column});
       return;
     }
-    MessageReader reader(tree, file_);
+    MessageReader reader(tree, file_, &work_);
     const std::vector<Entry> entries = reader.Entries(root);
     ReadObject object;
     object.position = At(node.line, node.column);
@@ -208,6 +209,10 @@ class InputReader {
       const std::string item_kind = object.kind.substr(0, object.kind.size() - 4);
       for (uint32_t item = tree.node(items).first; item != 0; item = tree.raw(item).next) {
         if (!tree.IsNull(item)) ReadRoot(tree, item, item_kind, depth + 1);
+        if (work_ > MessageReader::MostWork(tree)) {
+          result_.incomplete = true;  // the item has said why
+          return;
+        }
         if (result_.objects.size() > kMaxObjects) {
           AddBroken(YamlError{"the input has more than a million objects", tree.raw(item).line,
                               tree.raw(item).column});
@@ -230,7 +235,7 @@ class InputReader {
 
     if (const uint32_t metadata = ValueOf(tree, entries, "metadata");
         metadata != 0 && tree.node(metadata).type == YamlNode::Type::kMapping) {
-      const std::vector<Entry> fields = MessageReader(tree, file_).Entries(metadata);
+      const std::vector<Entry> fields = MessageReader(tree, file_, &work_).Entries(metadata);
       object.name = std::string(TextOf(tree, fields, "name"));
       object.ns = std::string(TextOf(tree, fields, "namespace"));
     }
@@ -390,7 +395,7 @@ class InputReader {
     if (tree.has_value()) {
       const YamlNode& node = tree->node(tree->root());
       object.position = At(node.line, node.column);
-      MessageReader reader(*tree, file_);
+      MessageReader reader(*tree, file_, &work_);
       MessageReader::Options options;
       options.on_top = true;
       reader.Read(tree->root(), options, message.get());
@@ -411,6 +416,7 @@ class InputReader {
   const ReadOptions& options_;
   const std::shared_ptr<const std::string> file_;
   ReadResult result_;
+  size_t work_ = 0;  // that the document has been so far, for all its objects together
 };
 
 }  // namespace

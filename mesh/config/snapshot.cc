@@ -36,6 +36,16 @@ std::shared_ptr<const Snapshot> Snapshot::Of(std::vector<ResourcePtr> resources,
   return snapshot;
 }
 
+std::shared_ptr<const Snapshot> Snapshot::WithOnly(absl::Span<const Kind> kinds,
+                                                   std::vector<ResourcePtr> resources) const {
+  const std::shared_ptr<const Snapshot> few = Of(std::move(resources));
+  std::shared_ptr<Snapshot> snapshot(new Snapshot(*this));
+  for (Kind kind : kinds) {
+    snapshot->lists_[static_cast<int>(kind)] = few->lists_[static_cast<int>(kind)];
+  }
+  return snapshot;
+}
+
 absl::Span<const ResourcePtr> Snapshot::List(Kind kind) const {
   const SortedList& list = lists_[static_cast<int>(kind)];
   return list == nullptr ? absl::Span<const ResourcePtr>() : absl::MakeConstSpan(*list);

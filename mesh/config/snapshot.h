@@ -25,6 +25,11 @@ class Snapshot {
   static std::shared_ptr<const Snapshot> Of(std::vector<ResourcePtr> resources,
                                             uint64_t generation = 1);
 
+  // The same snapshot, but that the lists of `kinds` hold only what `resources` has of them: for
+  // looking at few objects with all others around them. Cost: that of the new lists.
+  std::shared_ptr<const Snapshot> WithOnly(absl::Span<const Kind> kinds,
+                                           std::vector<ResourcePtr> resources) const;
+
   // Sorted by namespace and name.
   absl::Span<const ResourcePtr> List(Kind kind) const;
   // Those of one namespace, sorted by name. Cost: O(log n).

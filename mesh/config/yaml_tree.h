@@ -52,6 +52,8 @@ class YamlTree {
   Scalar Resolve(const YamlNode& scalar) const;
   bool IsNull(uint32_t id) const;
   size_t size() const { return nodes_.size(); }
+  // Of all scalars.
+  size_t text_size() const { return text_.size(); }
 
  private:
   std::vector<YamlNode> nodes_;

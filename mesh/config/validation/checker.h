@@ -45,9 +45,18 @@ class Path {
 
 class Checker {
  public:
+  // More of one object help nobody.
+  static constexpr size_t kMostErrors = 1000;
+
   explicit Checker(const Resource& resource) : resource_(resource) {}
 
   void Fail(const Path& path, std::string message) {
+    if (errors_.size() > kMostErrors) return;
+    if (errors_.size() == kMostErrors) {
+      errors_.push_back(
+          resource_.Error("", "has more errors than these; what follows is not said"));
+      return;
+    }
     errors_.push_back(resource_.Error(path.ToString(), std::move(message)));
   }
   // Fails with `problem` where it is not empty.

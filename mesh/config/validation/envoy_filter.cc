@@ -1,4 +1,12 @@
+#include <algorithm>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "google/protobuf/struct.pb.h"
 #include "mesh/config/validation/kinds.h"
 #include "mesh/config/validation/parts.h"
@@ -33,29 +41,96 @@ ObjectClass ClassOf(EnvoyFilter::ApplyTo apply_to) {
   }
 }
 
+// Enums at the top of the objects that a patch can be about.
+struct TopEnum {
+  EnvoyFilter::ApplyTo apply_to;
+  std::string_view field;
+  std::string_view json_name;
+  std::initializer_list<std::string_view> values;
+};
+
+const TopEnum kTopEnums[] = {
+    {EnvoyFilter::CLUSTER,
+     "lb_policy",
+     "lbPolicy",
+     {"ROUND_ROBIN", "LEAST_REQUEST", "RING_HASH", "RANDOM", "MAGLEV", "CLUSTER_PROVIDED",
+      "LOAD_BALANCING_POLICY_CONFIG"}},
+    {EnvoyFilter::CLUSTER,
+     "type",
+     "type",
+     {"STATIC", "STRICT_DNS", "LOGICAL_DNS", "EDS", "ORIGINAL_DST"}},
+    {EnvoyFilter::CLUSTER,
+     "dns_lookup_family",
+     "dnsLookupFamily",
+     {"AUTO", "V4_ONLY", "V6_ONLY", "V4_PREFERRED", "ALL"}},
+    {EnvoyFilter::LISTENER, "drain_type", "drainType", {"DEFAULT", "MODIFY_ONLY"}},
+    {EnvoyFilter::LISTENER,
+     "traffic_direction",
+     "trafficDirection",
+     {"UNSPECIFIED", "INBOUND", "OUTBOUND"}},
+    {EnvoyFilter::VIRTUAL_HOST, "require_tls", "requireTls", {"NONE", "EXTERNAL_ONLY", "ALL"}},
+};
+
+std::string CheckTopEnum(EnvoyFilter::ApplyTo apply_to, const std::string& field,
+                         const google::protobuf::Value& content) {
+  if (content.kind_case() != google::protobuf::Value::kStringValue) return "";
+  for (const TopEnum& top : kTopEnums) {
+    if (top.apply_to != apply_to || (field != top.field && field != top.json_name)) continue;
+    if (std::find(top.values.begin(), top.values.end(), content.string_value()) !=
+        top.values.end()) {
+      return "";
+    }
+    return absl::StrCat(
+        "\"", content.string_value(), "\" is no value of this field; it is one of ",
+        absl::StrJoin(top.values, ", ",
+                      [](std::string* out, std::string_view value) { out->append(value); }));
+  }
+  return "";
+}
+
+// What "@type" names: a message of Envoy's API or of what that is made of.
+std::string CheckType(const google::protobuf::Struct& any) {
+  const auto type = any.fields().find("@type");
+  if (type == any.fields().end()) return "\"@type\" is missing: which message of Envoy this is";
+  const std::string& url = type->second.string_value();
+  const size_t slash = url.rfind('/');
+  const absl::string_view name =
+      absl::string_view(url).substr(slash == std::string::npos ? 0 : slash + 1);
+  for (const char* package : {"envoy.", "google.protobuf.", "udpa.", "xds.", "istio.", "stats.",
+                              "cncf.", "opentelemetry."}) {
+    if (absl::StartsWith(name, package)) return "";
+  }
+  return absl::StrCat("\"", url,
+                      "\" is no type of Envoy's; write one such as "
+                      "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua");
+}
+
 // What a value of any message of Envoy's API must have, as far as it can be told without that API:
 // every object that a patch can be about has a string "name", every typed_config says its type.
 // What else is wrong with a value, the translation says.
 void CheckValue(Checker* checker, const Path& path, const google::protobuf::Struct& value,
-                bool top) {
+                std::optional<EnvoyFilter::ApplyTo> top) {
   for (const auto* field : Sorted(value.fields())) {
     const Path at = path.Key(field->first);
     const google::protobuf::Value& content = field->second;
-    const bool is_name = top && field->first == "name";
-    if (is_name && content.kind_case() != google::protobuf::Value::kStringValue &&
-        content.kind_case() != google::protobuf::Value::kNullValue) {
-      checker->Fail(at, "a name of Envoy is a string; put it in quotes");
-    }
-    const bool is_any = field->first == "typed_config" || field->first == "typedConfig";
-    if (content.has_struct_value()) {
-      if (is_any && content.struct_value().fields().count("@type") == 0) {
-        checker->Fail(at, "\"@type\" is missing: which message of Envoy this is");
+    if (top.has_value()) {
+      if (field->first == "name" && content.kind_case() != google::protobuf::Value::kStringValue &&
+          content.kind_case() != google::protobuf::Value::kNullValue) {
+        checker->Fail(at, "a name of Envoy is a string; put it in quotes");
       }
-      CheckValue(checker, at, content.struct_value(), false);
+      checker->Check(at, CheckTopEnum(*top, field->first, content));
+    }
+    if (content.has_struct_value()) {
+      if (field->first == "typed_config" || field->first == "typedConfig") {
+        checker->Check(at, CheckType(content.struct_value()));
+      }
+      CheckValue(checker, at, content.struct_value(), std::nullopt);
     } else if (content.has_list_value()) {
       for (int i = 0; i < content.list_value().values_size(); ++i) {
         const auto& item = content.list_value().values(i);
-        if (item.has_struct_value()) CheckValue(checker, at.At(i), item.struct_value(), false);
+        if (item.has_struct_value()) {
+          CheckValue(checker, at.At(i), item.struct_value(), std::nullopt);
+        }
       }
     }
   }
@@ -148,7 +223,7 @@ void CheckPatch(Checker* checker, const Path& path,
         break;
     }
   }
-  CheckValue(checker, body.Field("value"), patch.patch().value(), true);
+  CheckValue(checker, body.Field("value"), patch.patch().value(), patch.apply_to());
 }
 
 }  // namespace

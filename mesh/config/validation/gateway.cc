@@ -59,6 +59,16 @@ void CheckServer(Checker* checker, const Path& path, const net::Server& server) 
 }  // namespace
 
 void CheckGateway(Checker* checker, const Path& path, const net::Gateway& gateway) {
+  // What else a name may be is checked for all kinds.
+  const std::string& name = checker->resource().name();
+  if (name.find('.') != std::string::npos) {
+    const Path root;
+    checker->Fail(
+        root.Field("metadata").Field("name"),
+        absl::StrCat("\"", name,
+                     "\" has dots: where a gateway is named, that would be a domain name; "
+                     "write - instead"));
+  }
   if (gateway.servers().empty()) checker->Fail(path, "servers is missing: a gateway has one");
   std::set<std::string> names;
   for (int i = 0; i < gateway.servers_size(); ++i) {

@@ -54,6 +54,9 @@ void CheckTracing(Checker* checker, const Path& path,
     const Path at = path.Field("zipkin");
     checker->Check(at.Field("address"), CheckCollector(tracing.zipkin().address()));
   }
+  if (tracing.has_tls_settings()) {
+    CheckClientTls(checker, path.Field("tlsSettings"), tracing.tls_settings());
+  }
   if (tracing.has_datadog()) {
     const Path at = path.Field("datadog");
     checker->Check(at.Field("address"), CheckCollector(tracing.datadog().address()));

@@ -54,6 +54,8 @@ void CheckDestination(Checker* checker, const Path& path,
 
 void CheckTrafficPolicy(Checker* checker, const Path& path,
                         const istio::networking::v1alpha3::TrafficPolicy& policy);
+void CheckClientTls(Checker* checker, const Path& path,
+                    const istio::networking::v1alpha3::ClientTLSSettings& tls);
 void CheckConnectionPool(Checker* checker, const Path& path,
                          const istio::networking::v1alpha3::ConnectionPoolSettings& pool);
 void CheckLocality(Checker* checker, const Path& path,

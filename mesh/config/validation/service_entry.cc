@@ -79,7 +79,8 @@ void CheckDnsEndpoints(Checker* checker, const Path& path, const net::ServiceEnt
 void CheckServiceEntry(Checker* checker, const Path& path, const net::ServiceEntry& entry) {
   if (entry.has_workload_selector()) {
     CheckSelector(checker, path.Field("workloadSelector"), entry.workload_selector());
-    if (!entry.endpoints().empty()) {
+    // Also [], as Istio has it.
+    if (!entry.endpoints().empty() || checker->IsWritten(path.Field("endpoints"))) {
       checker->Fail(path.Field("endpoints"),
                     "the endpoints are those of workloadSelector; give one of the two");
     }

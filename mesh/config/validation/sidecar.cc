@@ -1,7 +1,8 @@
+#include <cstdint>
+#include <optional>
 #include <set>
 
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "mesh/config/validation/kinds.h"
@@ -36,13 +37,12 @@ void CheckDefaultEndpoint(Checker* checker, const Path& path, const std::string&
     return;
   }
   const std::vector<std::string> parts = absl::StrSplit(endpoint, ':');
-  int port = 0;
-  if (parts.size() < 2 || (!parts[0].empty() && parts[0] != "127.0.0.1") ||
-      !absl::SimpleAtoi(parts[1], &port)) {
+  const std::optional<int64_t> port = parts.size() < 2 ? std::nullopt : ParseNumber(parts[1]);
+  if (!port.has_value() || (!parts[0].empty() && parts[0] != "127.0.0.1")) {
     checker->Fail(path, absl::StrCat("\"", endpoint, "\" is not 127.0.0.1:PORT or unix:///PATH"));
     return;
   }
-  checker->Check(path, CheckPort(port));
+  checker->Check(path, CheckPort(*port));
 }
 
 void CheckIngress(Checker* checker, const Path& path, const net::Sidecar& sidecar) {

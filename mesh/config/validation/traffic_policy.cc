@@ -41,23 +41,6 @@ void CheckLoadBalancer(Checker* checker, const Path& path, const net::LoadBalanc
   }
 }
 
-void CheckClientTls(Checker* checker, const Path& path, const net::ClientTLSSettings& tls) {
-  const bool simple = tls.mode() == net::ClientTLSSettings::SIMPLE;
-  const bool mutual = tls.mode() == net::ClientTLSSettings::MUTUAL;
-  if ((simple || mutual) && !tls.credential_name().empty()) {
-    if (!tls.client_certificate().empty() || !tls.private_key().empty() ||
-        !tls.ca_certificates().empty()) {
-      checker->Fail(path,
-                    "credentialName stands for clientCertificate, privateKey and caCertificates; "
-                    "leave those out");
-    }
-    return;
-  }
-  if (!mutual) return;
-  if (tls.client_certificate().empty()) checker->Fail(path, "MUTUAL needs clientCertificate");
-  if (tls.private_key().empty()) checker->Fail(path, "MUTUAL needs privateKey");
-}
-
 // The part that ports have too.
 template <class Policy>
 void CheckPolicyParts(Checker* checker, const Path& path, const Policy& policy) {
@@ -122,6 +105,23 @@ class Localities {
 
 }  // namespace
 
+void CheckClientTls(Checker* checker, const Path& path, const net::ClientTLSSettings& tls) {
+  const bool simple = tls.mode() == net::ClientTLSSettings::SIMPLE;
+  const bool mutual = tls.mode() == net::ClientTLSSettings::MUTUAL;
+  if ((simple || mutual) && !tls.credential_name().empty()) {
+    if (!tls.client_certificate().empty() || !tls.private_key().empty() ||
+        !tls.ca_certificates().empty()) {
+      checker->Fail(path,
+                    "credentialName stands for clientCertificate, privateKey and caCertificates; "
+                    "leave those out");
+    }
+    return;
+  }
+  if (!mutual) return;
+  if (tls.client_certificate().empty()) checker->Fail(path, "MUTUAL needs clientCertificate");
+  if (tls.private_key().empty()) checker->Fail(path, "MUTUAL needs privateKey");
+}
+
 void CheckConnectionPool(Checker* checker, const Path& path,
                          const net::ConnectionPoolSettings& pool) {
   if (!pool.has_http() && !pool.has_tcp()) {
@@ -181,8 +181,8 @@ void CheckLocality(Checker* checker, const Path& path,
       checker->Fail(list.At(i),
                     absl::StrCat("region \"", failover.from(), "\" cannot take over from itself"));
     }
-    if (absl::StrContains(failover.from(), "*") || absl::StrContains(failover.to(), "*")) {
-      checker->Fail(list.At(i), "a region of failover takes no *");
+    if (absl::StrContains(failover.to(), "*")) {
+      checker->Fail(list.At(i), "the region that takes over is one, without *");
     }
   }
 }

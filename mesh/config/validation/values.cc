@@ -9,6 +9,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "mesh/base/strings.h"
@@ -108,6 +109,14 @@ bool IsCidr(std::string_view text) {
   if (!IsIpAddress(address) || !AllDigits(bits) || bits.size() > 3) return false;
   const int limit = address.find(':') == std::string_view::npos ? 32 : 128;
   return std::stoi(std::string(bits)) <= limit;
+}
+
+std::optional<int64_t> ParseNumber(std::string_view text) {
+  const std::string_view digits =
+      !text.empty() && (text[0] == '+' || text[0] == '-') ? text.substr(1) : text;
+  int64_t number = 0;
+  if (!AllDigits(digits) || !absl::SimpleAtoi(Absl(text), &number)) return std::nullopt;
+  return number;
 }
 
 std::string CheckFqdn(std::string_view domain) {
@@ -315,26 +324,6 @@ std::string CheckHttpUrl(std::string_view url) {
     return absl::StrCat(wanted, ": the port is no number");
   }
   return "";
-}
-
-bool HostsOverlap(std::string_view a, std::string_view b) {
-  const bool wild_a = !a.empty() && a[0] == '*';
-  const bool wild_b = !b.empty() && b[0] == '*';
-  if (wild_a && wild_b) {
-    if (a.size() < b.size()) std::swap(a, b);
-    return absl::EndsWith(Absl(a.substr(1)), Absl(b.substr(1)));
-  }
-  if (wild_a) return absl::EndsWith(Absl(b), Absl(a.substr(1)));
-  if (wild_b) return absl::EndsWith(Absl(a), Absl(b.substr(1)));
-  return a == b;
-}
-
-bool IsSubsetOfHost(std::string_view host, std::string_view of) {
-  const bool wild = !host.empty() && host[0] == '*';
-  const bool of_wild = !of.empty() && of[0] == '*';
-  if (!of_wild) return !wild && host == of;
-  if (!wild) return absl::EndsWith(Absl(host), Absl(of.substr(1)));
-  return host.size() >= of.size() && absl::EndsWith(Absl(host.substr(1)), Absl(of.substr(1)));
 }
 
 }  // namespace mesh::config

@@ -4,6 +4,7 @@
 #define MESH_CONFIG_VALIDATION_VALUES_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,6 +18,9 @@ bool IsDnsLabel(std::string_view text);
 bool IsIpAddress(std::string_view text);
 // An address, a slash and the length of the prefix, as Go's net.ParseCIDR.
 bool IsCidr(std::string_view text);
+
+// A whole number as Go's strconv.Atoi takes it: a sign, if any, and digits, without spaces.
+std::optional<int64_t> ParseNumber(std::string_view text);
 
 std::string CheckFqdn(std::string_view domain);
 // As CheckFqdn, with * or *-something as the first label.
@@ -49,11 +53,6 @@ std::string CheckLabelKey(std::string_view key);
 std::string CheckLabelValue(std::string_view value);
 // The URL of a key set: http or https.
 std::string CheckHttpUrl(std::string_view url);
-
-// Whether two hosts, either of which may begin with *, have a name in common.
-bool HostsOverlap(std::string_view a, std::string_view b);
-// Whether every name of `host` is one of `of`.
-bool IsSubsetOfHost(std::string_view host, std::string_view of);
 
 }  // namespace mesh::config
 
