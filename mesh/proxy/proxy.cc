@@ -116,18 +116,17 @@ class Proxy::Core {
     pthread_setname_np(thread_.native_handle(), "config");
     running_ = true;
     if (options_.xds_address.empty()) return absl::OkStatus();
-    absl::StatusOr<std::unique_ptr<Ads>> ads =
-        Ads::Start(options_.node, options_.xds_address, options_.log, [this](ConfigBatch batch) {
-          Ads::Taken taken;
-          KeepOffWildcard(&batch);
-          OnConfigThread([&] {
-            taken.status = configuration_->Apply(batch);
-            taken.endpoint_names = configuration_->EndpointNames();
-            taken.route_names = configuration_->RouteNames();
-            NoteReadiness();
-          });
-          return taken;
-        });
+    absl::StatusOr<std::unique_ptr<Ads>> ads = Ads::Start(options_, [this](ConfigBatch batch) {
+      Ads::Taken taken;
+      KeepOffWildcard(&batch);
+      OnConfigThread([&] {
+        taken.status = configuration_->Apply(batch);
+        taken.endpoint_names = configuration_->EndpointNames();
+        taken.route_names = configuration_->RouteNames();
+        NoteReadiness();
+      });
+      return taken;
+    });
     if (!ads.ok()) return ads.status();
     MutexLock lock(&mutex_);
     ads_ = *std::move(ads);
@@ -135,6 +134,10 @@ class Proxy::Core {
   }
 
   ~Core() { Stop(); }
+
+  void ReconnectXds() {
+    if (Ads* const ads = GetAds()) ads->Reconnect();
+  }
 
   // ProxyOptions::wildcard_address.
   void KeepOffWildcard(ConfigBatch* batch) const {
@@ -260,7 +263,7 @@ class Proxy::Core {
   }
   void NoteReadiness() { IsReady(); }
 
-  const Ads* GetAds() {
+  Ads* GetAds() {
     MutexLock lock(&mutex_);
     return ads_.get();
   }
@@ -401,6 +404,7 @@ absl::StatusOr<std::unique_ptr<Proxy>> Proxy::Start(ProxyOptions options) {
 }
 
 absl::Status Proxy::Apply(ProxyConfig config) { return core_->Apply(std::move(config)); }
+void Proxy::ReconnectXds() { core_->ReconnectXds(); }
 uint16_t Proxy::ListenerPort(const std::string& name) const { return core_->ListenerPort(name); }
 uint16_t Proxy::admin_port() const { return core_->admin_port(); }
 bool Proxy::Ready() const { return core_->Ready(); }

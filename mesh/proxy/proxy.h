@@ -27,6 +27,10 @@
 #include "mesh/envoy/listener.h"
 #include "mesh/route/action/route_config.h"
 
+namespace grpc {
+class ChannelCredentials;
+}  // namespace grpc
+
 namespace mesh::proxy {
 
 class Network;
@@ -43,6 +47,10 @@ struct ProxyOptions {
   ProxyNode node;
   // Of the control plane's ADS ("127.0.0.1:15010"); empty: configured by Apply alone.
   std::string xds_address;
+  // Asked at each attempt to connect there; null: plaintext. And the name that the control plane's
+  // certificate must have; empty: the address.
+  std::function<std::shared_ptr<grpc::ChannelCredentials>()> xds_credentials;
+  std::string xds_server_name;
   // "127.0.0.1:15000", port 0 for any; empty: no admin. It is on loopback unless told otherwise:
   // who reaches it may stop the proxy.
   std::string admin_address;
@@ -87,6 +95,9 @@ class Proxy {
   // Requests sent after it returns meet the new configuration, requests under way finish with the
   // one they began with. InvalidArgument names, one a line, what was not taken; the rest was.
   absl::Status Apply(ProxyConfig config);
+
+  // Connects to the control plane anew, with new credentials. Returns at once.
+  void ReconnectXds();
 
   // The port a listener is bound to; 0 where there is none of that name, or not yet.
   uint16_t ListenerPort(const std::string& name) const;
