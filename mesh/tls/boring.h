@@ -31,6 +31,7 @@
 #include "mesh/tls/csr.h"
 #include "mesh/tls/key.h"
 #include "mesh/tls/san.h"
+#include "mesh/tls/session.h"
 #include "mesh/tls/verify.h"
 
 #ifndef OPENSSL_IS_BORINGSSL
@@ -120,6 +121,7 @@ bool AddExtension(CBB* out, std::string_view oid, bool critical, std::string_vie
 struct Verdict {
   absl::Status status;
   uint8_t alert = 0;
+  Refusal refusal = Refusal::kNone;
 };
 Verdict Verify(absl::Span<const Certificate> chain, const TrustRoots& roots,
                const VerifyOptions& options);

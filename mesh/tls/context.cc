@@ -210,7 +210,8 @@ boring::Verdict boring::VerifyPeer(const Context::Rep& context,
   if (v.peer_certificate == Validation::PeerCertificate::kIgnored) return {};
   if (chain.empty()) {
     if (context.server && v.peer_certificate == Validation::PeerCertificate::kOptional) return {};
-    return {absl::PermissionDeniedError("there is no certificate"), SSL_AD_CERTIFICATE_REQUIRED};
+    return {absl::PermissionDeniedError("there is no certificate"), SSL_AD_CERTIFICATE_REQUIRED,
+            Refusal::kNoCertificate};
   }
   VerifyOptions options;
   options.now = context.options.clock->Now();
@@ -221,17 +222,17 @@ boring::Verdict boring::VerifyPeer(const Context::Rep& context,
   const Certificate& leaf = chain[0];
   std::vector<std::string> names;
   for (const SubjectAltName& name : leaf.sans()) names.push_back(name.ToString());
-  const auto refuse = [](std::string why) {
-    return Verdict{absl::PermissionDeniedError(why), SSL_AD_BAD_CERTIFICATE};
+  const auto refuse = [](Refusal refusal, std::string why) {
+    return Verdict{absl::PermissionDeniedError(why), SSL_AD_BAD_CERTIFICATE, refusal};
   };
   if (!v.sans.empty() && !AnyMatches(v.sans, leaf.sans())) {
-    return refuse(absl::StrCat("none of its names (", absl::StrJoin(names, ", "),
-                               ") is one that is accepted (", v.sans[0].ToString(),
-                               v.sans.size() > 1 ? ", ..." : "", ")"));
+    return refuse(Refusal::kName, absl::StrCat("none of its names (", absl::StrJoin(names, ", "),
+                                               ") is one that is accepted (", v.sans[0].ToString(),
+                                               v.sans.size() > 1 ? ", ..." : "", ")"));
   }
   if (!v.host.empty() && !SpeaksFor(leaf.sans(), v.host)) {
-    return refuse(
-        absl::StrCat("none of its names (", absl::StrJoin(names, ", "), ") speaks for ", v.host));
+    return refuse(Refusal::kName, absl::StrCat("none of its names (", absl::StrJoin(names, ", "),
+                                               ") speaks for ", v.host));
   }
   const auto among = [](const std::vector<std::string>& list, const std::string& hash) {
     return std::find(list.begin(), list.end(), hash) != list.end();
@@ -239,7 +240,7 @@ boring::Verdict boring::VerifyPeer(const Context::Rep& context,
   if ((!v.certificate_sha256.empty() || !v.public_key_sha256.empty()) &&
       !among(v.certificate_sha256, leaf.Fingerprint()) &&
       !among(v.public_key_sha256, absl::BytesToHexString(Absl(Sha256(leaf.public_key().der()))))) {
-    return refuse("its fingerprint is none of those that are accepted");
+    return refuse(Refusal::kFingerprint, "its fingerprint is none of those that are accepted");
   }
   return {};
 }

@@ -23,6 +23,8 @@ struct Session::Rep {
   bool finished = false;
   absl::Status error;
   absl::Status refused;  // why the peer's certificate was refused
+  Refusal refusal = Refusal::kNone;
+  std::string library_error;
   Connection connection;
 
   Progress Step(int answer);
@@ -115,6 +117,7 @@ ssl_verify_result_t boring::OnVerify(SSL* ssl, uint8_t* alert) {
   Verdict verdict = VerifyPeer(rep->context->rep(), rep->connection.peer_chain);
   if (verdict.status.ok()) return ssl_verify_ok;
   rep->refused = std::move(verdict.status);
+  rep->refusal = verdict.refusal;
   *alert = verdict.alert;
   return ssl_verify_invalid;
 }
@@ -146,6 +149,7 @@ Progress Session::Rep::Finish() {
   if (verdict.status.ok()) return Progress::kDone;
   SSL_send_fatal_alert(s, verdict.alert);
   ERR_clear_error();
+  refusal = verdict.refusal;
   return Fail(absl::PermissionDeniedError(absl::StrCat(
       "the peer's certificate is refused: ", verdict.status.message(), " (resumed session)")));
 }
@@ -169,13 +173,21 @@ Progress Session::Rep::Step(int answer) {
       return Fail(absl::DataLossError(finished ? "the connection ended without a close_notify"
                                                : "the connection ended during the handshake"));
   }
+  const uint32_t code = ERR_peek_last_error();
+  const int reason = ERR_GET_REASON(code);
+  if (code != 0) {
+    const char* const words = ERR_reason_error_string(code);
+    library_error =
+        absl::StrCat(code, ":SSL routines:OPENSSL_internal:", words == nullptr ? "" : words);
+  }
   if (!refused.ok()) {
     ERR_clear_error();
     return Fail(absl::PermissionDeniedError(
         absl::StrCat("the peer's certificate is refused: ", refused.message())));
   }
-  const uint32_t code = ERR_peek_last_error();
-  const int reason = ERR_GET_REASON(code);
+  if (ERR_GET_LIB(code) == ERR_LIB_SSL && reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) {
+    refusal = Refusal::kNoCertificate;
+  }
   if (ERR_GET_LIB(code) == ERR_LIB_SSL && reason > SSL_AD_REASON_OFFSET) {
     ERR_clear_error();
     return Fail(absl::UnavailableError(absl::StrCat(
@@ -265,6 +277,8 @@ void Session::Close() {
 }
 
 const absl::Status& Session::error() const { return rep_->error; }
+Refusal Session::refusal() const { return rep_->refusal; }
+const std::string& Session::library_error() const { return rep_->library_error; }
 const Connection& Session::connection() const { return rep_->connection; }
 const Context& Session::context() const { return *rep_->context; }
 

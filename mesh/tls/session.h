@@ -50,6 +50,15 @@ struct Connection {
   std::vector<Certificate> peer_chain;
 };
 
+// What the peer's certificate was refused for.
+enum class Refusal {
+  kNone,           // it was not
+  kNoCertificate,  // there was none
+  kChain,          // no way to a root, expired, not for this use
+  kName,           // none of its names is accepted
+  kFingerprint,
+};
+
 struct SessionOptions {
   // Clients: sent as SNI where it is a DNS name; also chooses which session may be resumed.
   std::string server_name;
@@ -83,6 +92,10 @@ class Session {
 
   // What went wrong, for a log: "the peer's certificate is refused: ...". OK while nothing did.
   const absl::Status& error() const;
+  Refusal refusal() const;
+  // The library's own name for error(), as Envoy's logs have it; empty where it has none:
+  //   268435581:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED
+  const std::string& library_error() const;
   // Meaningful once handshake_done().
   const Connection& connection() const;
   const Context& context() const;

@@ -79,7 +79,7 @@ const std::vector<Certificate>& TrustRoots::certificates() const { return rep_->
 boring::Verdict boring::Verify(absl::Span<const Certificate> chain, const TrustRoots& roots,
                                const VerifyOptions& options) {
   const auto refuse = [](uint8_t alert, std::string why) {
-    return Verdict{absl::PermissionDeniedError(why), alert};
+    return Verdict{absl::PermissionDeniedError(why), alert, Refusal::kChain};
   };
   if (chain.empty()) return refuse(SSL_AD_CERTIFICATE_REQUIRED, "there is no certificate");
   const Certificate& leaf = chain[0];
