@@ -111,6 +111,41 @@ void AppendStart(absl::Time time, ClockText* clock, std::string* out) {
   out->push_back('Z');
 }
 
+using TlsField = std::string TlsText::*;
+
+// The operators that write one text of a TLS connection, in the client's or the upstream's place.
+struct TlsOperator {
+  std::string_view name;
+  bool upstream;
+  TlsField field;
+};
+constexpr TlsOperator kTlsOperators[] = {
+    {"DOWNSTREAM_TLS_VERSION", false, &TlsText::version},
+    {"DOWNSTREAM_TLS_CIPHER", false, &TlsText::cipher},
+    {"DOWNSTREAM_PEER_URI_SAN", false, &TlsText::peer_uri_san},
+    {"DOWNSTREAM_PEER_DNS_SAN", false, &TlsText::peer_dns_san},
+    {"DOWNSTREAM_PEER_SUBJECT", false, &TlsText::peer_subject},
+    {"DOWNSTREAM_PEER_ISSUER", false, &TlsText::peer_issuer},
+    {"DOWNSTREAM_PEER_SERIAL", false, &TlsText::peer_serial},
+    {"DOWNSTREAM_PEER_FINGERPRINT_256", false, &TlsText::peer_fingerprint_256},
+    {"DOWNSTREAM_PEER_CERT", false, &TlsText::peer_certificate},
+    {"DOWNSTREAM_LOCAL_URI_SAN", false, &TlsText::local_uri_san},
+    {"DOWNSTREAM_LOCAL_DNS_SAN", false, &TlsText::local_dns_san},
+    {"DOWNSTREAM_LOCAL_SUBJECT", false, &TlsText::local_subject},
+    {"UPSTREAM_TLS_VERSION", true, &TlsText::version},
+    {"UPSTREAM_TLS_CIPHER", true, &TlsText::cipher},
+    {"UPSTREAM_PEER_URI_SAN", true, &TlsText::peer_uri_san},
+    {"UPSTREAM_PEER_DNS_SAN", true, &TlsText::peer_dns_san},
+    {"UPSTREAM_PEER_SUBJECT", true, &TlsText::peer_subject},
+    {"UPSTREAM_PEER_ISSUER", true, &TlsText::peer_issuer},
+    {"UPSTREAM_PEER_SERIAL", true, &TlsText::peer_serial},
+    {"UPSTREAM_PEER_FINGERPRINT_256", true, &TlsText::peer_fingerprint_256},
+    {"UPSTREAM_PEER_CERT", true, &TlsText::peer_certificate},
+    {"UPSTREAM_LOCAL_URI_SAN", true, &TlsText::local_uri_san},
+    {"UPSTREAM_LOCAL_DNS_SAN", true, &TlsText::local_dns_san},
+    {"UPSTREAM_LOCAL_SUBJECT", true, &TlsText::local_subject},
+};
+
 std::string_view FirstOf(const http::Headers& headers, std::string_view name) {
   const std::optional<std::string_view> value = headers.First(name);
   return value.has_value() ? *value : std::string_view();
@@ -156,6 +191,10 @@ enum class AccessLogFormat::Op : uint8_t {
   kVirtualClusterName,
   kHostname,
   kConnectionId,
+  kTls,
+  kPeerNotBefore,
+  kPeerNotAfter,
+  kDownstreamTransportFailureReason,
   kAbsent,
 };
 
@@ -168,7 +207,7 @@ std::string ResponseFlagsText(uint32_t flags) {
 absl::StatusOr<AccessLogFormat::Piece> AccessLogFormat::ParseOperator(std::string_view name,
                                                                       std::string_view argument,
                                                                       std::string_view max) {
-  static constexpr std::array<std::pair<std::string_view, Op>, 46> kOperators = {{
+  static constexpr std::array<std::pair<std::string_view, Op>, 45> kOperators = {{
       {"START_TIME", Op::kStartTime},
       {"REQ", Op::kRequest},
       {"REQUEST_HEADER", Op::kRequest},
@@ -207,28 +246,36 @@ absl::StatusOr<AccessLogFormat::Piece> AccessLogFormat::ParseOperator(std::strin
       {"VIRTUAL_CLUSTER_NAME", Op::kVirtualClusterName},
       {"HOSTNAME", Op::kHostname},
       {"CONNECTION_ID", Op::kConnectionId},
-      // Without TLS and filters that leave metadata these have no value.
+      {"DOWNSTREAM_PEER_CERT_V_START", Op::kPeerNotBefore},
+      {"DOWNSTREAM_PEER_CERT_V_END", Op::kPeerNotAfter},
+      {"DOWNSTREAM_TRANSPORT_FAILURE_REASON", Op::kDownstreamTransportFailureReason},
+      // Without filters that leave metadata these have no value.
       {"DYNAMIC_METADATA", Op::kAbsent},
       {"FILTER_STATE", Op::kAbsent},
-      {"DOWNSTREAM_PEER_URI_SAN", Op::kAbsent},
-      {"DOWNSTREAM_LOCAL_URI_SAN", Op::kAbsent},
-      {"DOWNSTREAM_PEER_SUBJECT", Op::kAbsent},
-      {"DOWNSTREAM_TLS_VERSION", Op::kAbsent},
       {"GRPC_STATUS", Op::kTrailer},
       {"TRACE_ID", Op::kAbsent},
   }};
   Piece piece;
+  for (size_t i = 0; i < std::size(kTlsOperators); ++i) {
+    if (kTlsOperators[i].name == name) {
+      piece.op = Op::kTls;
+      piece.tls_operator = i;
+    }
+  }
   const auto* const found = std::find_if(kOperators.begin(), kOperators.end(),
                                          [&](const auto& entry) { return entry.first == name; });
-  if (found == kOperators.end()) {
+  if (piece.op == Op::kTls) {
+    // The argument picks one of several names; all of them are written.
+  } else if (found == kOperators.end()) {
     std::vector<std::string_view> names;
     for (const auto& entry : kOperators) names.push_back(entry.first);
+    for (const TlsOperator& entry : kTlsOperators) names.push_back(entry.name);
     const std::string_view nearest = NearestName(name, names);
     return absl::InvalidArgumentError(absl::StrCat(
         "%", Absl(name), "%: unknown operator",
         nearest.empty() ? std::string() : absl::StrCat(", did you mean ", Absl(nearest), "?")));
   }
-  piece.op = found->second;
+  if (piece.op != Op::kTls) piece.op = found->second;
   const bool takes_header = piece.op == Op::kRequest || piece.op == Op::kRequestWithoutQuery ||
                             piece.op == Op::kResponse || piece.op == Op::kTrailer;
   if (name == "GRPC_STATUS") {
@@ -245,6 +292,8 @@ absl::StatusOr<AccessLogFormat::Piece> AccessLogFormat::ParseOperator(std::strin
   } else if (piece.op == Op::kStartTime && !argument.empty()) {
     piece.op = Op::kStartTimeFormat;
     piece.text = std::string(argument);
+  } else if (piece.op == Op::kPeerNotBefore || piece.op == Op::kPeerNotAfter) {
+    piece.text = argument.empty() ? "%Y-%m-%dT%H:%M:%E3SZ" : std::string(argument);
   }
   if (!max.empty() && !absl::SimpleAtoi(Absl(max), &piece.max_length)) {
     return absl::InvalidArgumentError(
@@ -413,6 +462,24 @@ void AccessLogFormat::AppendPiece(const Piece& piece, const AccessLogEntry& e, C
       return AppendText(e.hostname, out);
     case Op::kConnectionId:
       return AppendNumber(e.connection_id, out);
+    case Op::kTls: {
+      const TlsOperator& tls = kTlsOperators[piece.tls_operator];
+      const TlsText* const text = tls.upstream ? e.upstream_tls : e.downstream_tls;
+      return AppendText(text == nullptr ? std::string_view() : std::string_view(text->*tls.field),
+                        out);
+    }
+    case Op::kPeerNotBefore:
+    case Op::kPeerNotAfter: {
+      const absl::Time time = e.downstream_tls == nullptr      ? absl::InfinitePast()
+                              : piece.op == Op::kPeerNotBefore ? e.downstream_tls->peer_not_before
+                                                               : e.downstream_tls->peer_not_after;
+      return AppendText(time == absl::InfinitePast()
+                            ? std::string()
+                            : absl::FormatTime(piece.text, time, absl::UTCTimeZone()),
+                        out);
+    }
+    case Op::kDownstreamTransportFailureReason:
+      return AppendText(e.downstream_transport_failure_reason, out);
     case Op::kAbsent:
       out->push_back('-');
       return;

@@ -47,6 +47,17 @@ constexpr uint32_t Bit(ResponseFlag flag) { return static_cast<uint32_t>(flag); 
 // "URX,UF"; "-" where none is set.
 std::string ResponseFlagsText(uint32_t flags);
 
+// What a TLS connection and the two certificates say, as it is written.
+struct TlsText {
+  std::string version, cipher;  // "TLSv1.3", "TLS_AES_128_GCM_SHA256"
+  // Names joined by ','; empty where the peer has shown no certificate.
+  std::string peer_uri_san, peer_dns_san, peer_subject, peer_issuer;
+  std::string peer_serial, peer_fingerprint_256;  // lower-case hexadecimal
+  std::string peer_certificate;                   // PEM, in URL encoding
+  absl::Time peer_not_before = absl::InfinitePast(), peer_not_after = absl::InfinitePast();
+  std::string local_uri_san, local_dns_san, local_subject;
+};
+
 // What is known of one request when it is over. Borrows everything; an absent header map is empty,
 // an absent text is written "-".
 struct AccessLogEntry {
@@ -81,6 +92,10 @@ struct AccessLogEntry {
   std::string_view downstream_remote_address;
   std::string_view downstream_direct_remote_address;
   std::string_view requested_server_name;
+  // Null: in plaintext.
+  const TlsText* downstream_tls = nullptr;
+  const TlsText* upstream_tls = nullptr;
+  std::string_view downstream_transport_failure_reason;
   std::string_view route_name;
   std::string_view virtual_cluster_name;
   std::string_view hostname;
@@ -108,7 +123,8 @@ class AccessLogFormat {
  private:
   enum class Op : uint8_t;
   struct Piece {
-    Op op;
+    Op op = {};
+    size_t tls_operator = 0;  // which of those that write a text of TLS
     std::string text;         // literal, header name, time format
     std::string alternative;  // the header after "?"
     size_t max_length = SIZE_MAX;
