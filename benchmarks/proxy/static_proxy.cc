@@ -39,7 +39,7 @@ int main(int argc, char** argv) {
   mesh::envoy::Listener listener;
   listener.name = "in";
   listener.address = {"127.0.0.1", static_cast<uint16_t>(std::atoi(argv[1]))};
-  listener.chain.filter = manager;
+  listener.chains.emplace_back().filter = manager;
   mesh::envoy::Cluster cluster;
   cluster.name = cluster.stat_name = "up";
   cluster.limits = {mesh::envoy::Cluster::kUnlimited, mesh::envoy::Cluster::kUnlimited,

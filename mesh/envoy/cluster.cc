@@ -1,5 +1,6 @@
 #include "mesh/envoy/cluster.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -9,6 +10,7 @@
 #include "mesh/base/field_error.h"
 #include "mesh/envoy/core_fields.h"
 #include "mesh/envoy/endpoint_fields.h"
+#include "mesh/envoy/transport_socket_fields.h"
 
 namespace mesh::envoy {
 namespace {
@@ -167,7 +169,7 @@ void LoadHttp(const Proto& proto, Cluster* out, FieldErrors* errors) {
     errors->Only(
         options, path,
         {"common_http_protocol_options", "explicit_http_config", "use_downstream_protocol_config"},
-        {"upstream_http_protocol_options"});  // of TLS alone
+        {"upstream_http_protocol_options"});  // see LoadTransportSockets
     if (options.has_common_http_protocol_options()) {
       LoadCommonHttp(options.common_http_protocol_options(),
                      Join(path, "common_http_protocol_options"), out, errors);
@@ -200,13 +202,6 @@ void LoadConnections(const Proto& proto, Cluster* out, FieldErrors* errors) {
   if (proto.has_per_connection_buffer_limit_bytes()) {
     out->buffer_limit_bytes = proto.per_connection_buffer_limit_bytes().value();
   }
-  if (proto.has_transport_socket()) {
-    CheckTransportSocket(proto.transport_socket(), "transport_socket", errors);
-  }
-  for (int i = 0; i < proto.transport_socket_matches_size(); ++i) {
-    CheckTransportSocket(proto.transport_socket_matches(i).transport_socket(),
-                         Join(At("transport_socket_matches", i), "transport_socket"), errors);
-  }
   if (proto.has_upstream_bind_config()) {
     errors->Only(proto.upstream_bind_config(), "upstream_bind_config", {"source_address"});
     if (proto.upstream_bind_config().has_source_address()) {
@@ -225,6 +220,35 @@ void LoadConnections(const Proto& proto, Cluster* out, FieldErrors* errors) {
                                           keepalive.keepalive_time().value(),
                                           keepalive.keepalive_interval().value()};
     }
+  }
+}
+
+void LoadTransportSockets(const Proto& proto, Cluster* out, FieldErrors* errors) {
+  if (proto.has_transport_socket()) {
+    out->tls = LoadClientSocket(proto.transport_socket(), "transport_socket", errors);
+  }
+  bool any = out->tls != nullptr;
+  for (int i = 0; i < proto.transport_socket_matches_size(); ++i) {
+    const auto& match = proto.transport_socket_matches(i);
+    const std::string path = At("transport_socket_matches", i);
+    errors->Only(match, path, {"name", "match", "transport_socket"});
+    Cluster::TransportSocketMatch socket;
+    socket.name = match.name();
+    socket.fields = LoadMatchFields(match.match());
+    socket.tls = LoadClientSocket(match.transport_socket(), Join(path, "transport_socket"), errors);
+    any |= socket.tls != nullptr;
+    out->transport_socket_matches.push_back(std::move(socket));
+  }
+  if (!any) return;
+  // These say what a handshake is to contain.
+  errors->Only(proto.upstream_http_protocol_options(), "upstream_http_protocol_options", {});
+  for (const auto& [name, any_options] : proto.typed_extension_protocol_options()) {
+    ::envoy::extensions::upstreams::http::v3::HttpProtocolOptions options;
+    if (name != kHttpOptions || !options.ParseFromString(any_options.value())) continue;
+    errors->Only(options.upstream_http_protocol_options(),
+                 absl::StrCat("typed_extension_protocol_options[\"", name,
+                              "\"].upstream_http_protocol_options"),
+                 {});
   }
 }
 
@@ -270,6 +294,18 @@ void LoadDestination(const Proto& proto, Cluster* out) {
 
 }  // namespace
 
+const TransportSocket& TransportSocketFor(const Cluster& cluster, const Endpoint& endpoint) {
+  const auto& has = endpoint.transport_socket_match;
+  for (const Cluster::TransportSocketMatch& match : cluster.transport_socket_matches) {
+    const bool fits = std::all_of(match.fields.begin(), match.fields.end(), [&](const auto& f) {
+      const auto found = has.find(f.first);
+      return found != has.end() && found->second == f.second;
+    });
+    if (fits) return match.tls;
+  }
+  return cluster.tls;
+}
+
 absl::StatusOr<Cluster> LoadCluster(const Proto& proto) {
   FieldErrors errors(absl::StrCat("cluster \"", proto.name(), "\""));
   if (proto.name().empty()) errors.Add("name", "missing");
@@ -312,6 +348,7 @@ absl::StatusOr<Cluster> LoadCluster(const Proto& proto) {
   LoadLimits(proto, &out, &errors);
   LoadHttp(proto, &out, &errors);
   LoadConnections(proto, &out, &errors);
+  LoadTransportSockets(proto, &out, &errors);
   LoadDns(proto, &out, &errors);
   LoadDestination(proto, &out);
   if (!errors.errors().empty()) return ToStatus(errors.errors());

@@ -6,13 +6,16 @@
 #define MESH_ENVOY_CLUSTER_H_
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "mesh/envoy/address.h"
 #include "mesh/envoy/endpoint.h"
+#include "mesh/envoy/transport_socket.h"
 
 namespace envoy::config::cluster::v3 {
 class Cluster;
@@ -62,6 +65,16 @@ struct Cluster {
   uint32_t max_headers_count = 100;
   bool enable_trailers = false;
 
+  // How connections are made: to an endpoint that has all fields of a match, as that says; to
+  // others as the last one says.
+  struct TransportSocketMatch {
+    std::string name;
+    std::map<std::string, std::string> fields;  // as Endpoint::transport_socket_match
+    TransportSocket tls;
+  };
+  std::vector<TransportSocketMatch> transport_socket_matches;
+  TransportSocket tls;
+
   struct Keepalive {  // of TCP; 0 leaves the system's default
     uint32_t probes = 0;
     uint32_t time_seconds = 0;
@@ -77,6 +90,9 @@ struct Cluster {
   std::string destination_service_name;
   std::string destination_service_namespace;
 };
+
+// Null: in plaintext.
+const TransportSocket& TransportSocketFor(const Cluster& cluster, const Endpoint& endpoint);
 
 // InvalidArgument names every field that is wrong or that this proxy does not do, one a line:
 //   cluster "a" lb_policy: RING_HASH is not supported

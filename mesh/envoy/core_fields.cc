@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 
 #include "absl/strings/str_cat.h"
-#include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h"
 
 namespace mesh::envoy {
 namespace {
@@ -60,16 +59,18 @@ absl::Duration LoadAdsSource(const ::envoy::config::core::v3::ConfigSource& sour
   return ToDuration(source.initial_fetch_timeout());
 }
 
-void CheckTransportSocket(const ::envoy::config::core::v3::TransportSocket& socket,
-                          const std::string& path, FieldErrors* errors) {
-  if (!socket.has_typed_config()) {
-    if (socket.name() != "envoy.transport_sockets.raw_buffer" && socket.name() != "raw_buffer") {
-      errors->Add(path, absl::StrCat(socket.name(), " is not supported"));
-    }
-    return;
+AddressRange LoadRange(const ::envoy::config::core::v3::CidrRange& range, const std::string& path,
+                       FieldErrors* errors) {
+  errors->Only(range, path, {"address_prefix", "prefix_len"});
+  if (!IsIpAddress(range.address_prefix())) {
+    errors->Add(Join(path, "address_prefix"),
+                absl::StrCat("\"", range.address_prefix(), "\" is no IP address"));
   }
-  ::envoy::extensions::transport_sockets::raw_buffer::v3::RawBuffer raw;
-  errors->Unpack(socket.typed_config(), Join(path, "typed_config"), &raw);
+  const uint32_t most = range.address_prefix().find(':') == std::string::npos ? 32 : 128;
+  if (range.prefix_len().value() > most) {
+    errors->Add(Join(path, "prefix_len"), absl::StrCat("must be at most ", most));
+  }
+  return AddressRange{range.address_prefix(), range.prefix_len().value()};
 }
 
 }  // namespace mesh::envoy

@@ -11,6 +11,7 @@
 #include "envoy/config/core/v3/config_source.pb.h"
 #include "google/protobuf/duration.pb.h"
 #include "mesh/envoy/address.h"
+#include "mesh/envoy/filter_chain_match.h"
 #include "mesh/envoy/known_fields.h"
 
 namespace mesh::envoy {
@@ -27,9 +28,8 @@ HostPort LoadSocketAddress(const ::envoy::config::core::v3::SocketAddress& addre
 absl::Duration LoadAdsSource(const ::envoy::config::core::v3::ConfigSource& source,
                              const std::string& path, FieldErrors* errors);
 
-// Only the raw buffer is done.
-void CheckTransportSocket(const ::envoy::config::core::v3::TransportSocket& socket,
-                          const std::string& path, FieldErrors* errors);
+AddressRange LoadRange(const ::envoy::config::core::v3::CidrRange& range, const std::string& path,
+                       FieldErrors* errors);
 
 }  // namespace mesh::envoy
 

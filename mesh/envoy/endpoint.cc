@@ -16,6 +16,10 @@ using ::envoy::config::core::v3::HealthStatus;
 
 // Istio describes a workload as "name;namespace;canonical name;revision;cluster".
 void LoadMetadata(const ::envoy::config::core::v3::Metadata& metadata, Endpoint* endpoint) {
+  const auto socket = metadata.filter_metadata().find("envoy.transport_socket_match");
+  if (socket != metadata.filter_metadata().end()) {
+    endpoint->transport_socket_match = LoadMatchFields(socket->second);
+  }
   const auto istio = metadata.filter_metadata().find("istio");
   if (istio == metadata.filter_metadata().end()) return;
   const auto workload = istio->second.fields().find("workload");
@@ -35,11 +39,18 @@ std::string LocalityName(const ::envoy::config::core::v3::Locality& locality) {
 
 }  // namespace
 
+std::map<std::string, std::string> LoadMatchFields(const google::protobuf::Struct& fields) {
+  std::map<std::string, std::string> out;
+  for (const auto& [name, value] : fields.fields()) out[name] = value.SerializeAsString();
+  return out;
+}
+
 bool operator==(const Endpoint& a, const Endpoint& b) {
   return a.address == b.address && a.weight == b.weight && a.priority == b.priority &&
          a.healthy == b.healthy && a.locality == b.locality &&
          a.locality_weight == b.locality_weight && a.workload_name == b.workload_name &&
-         a.workload_namespace == b.workload_namespace;
+         a.workload_namespace == b.workload_namespace &&
+         a.transport_socket_match == b.transport_socket_match;
 }
 
 bool operator==(const Endpoints& a, const Endpoints& b) {

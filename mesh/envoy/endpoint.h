@@ -5,6 +5,7 @@
 #define MESH_ENVOY_ENDPOINT_H_
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,9 @@ struct Endpoint {
   std::string locality;          // "region/zone/subzone"; empty where none is given
   uint32_t locality_weight = 0;  // counts only where the cluster balances by locality
   std::string workload_name, workload_namespace;  // Istio's endpoint metadata, where given
+  // Metadata "envoy.transport_socket_match", by which a cluster chooses how connections are made. A
+  // value is the serialisation of its google.protobuf.Value.
+  std::map<std::string, std::string> transport_socket_match;
 };
 
 bool operator==(const Endpoint& a, const Endpoint& b);

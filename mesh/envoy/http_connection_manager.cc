@@ -157,6 +157,11 @@ void LoadIdentity(const Proto& proto, const std::string& path, Hcm* out, FieldEr
     default:
       break;
   }
+  const auto& details = proto.set_current_client_cert_details();
+  errors->Only(details, Join(path, "set_current_client_cert_details"),
+               {"subject", "cert", "dns", "uri"});
+  out->client_cert_details = {details.cert(), details.subject().value(), details.uri(),
+                              details.dns()};
   if (proto.has_tracing() && proto.tracing().has_provider()) {
     errors->Add(Join(path, "tracing.provider"), "not supported");
   }
@@ -222,41 +227,41 @@ Hcm LoadHttpConnectionManager(const google::protobuf::Any& any, const std::strin
   Hcm out;
   Proto proto;
   if (!errors->Unpack(any, path, &proto)) return out;
-  errors->Only(proto, path,
-               {"codec_type",
-                "stat_prefix",
-                "rds",
-                "route_config",
-                "http_filters",
-                "tracing",
-                "common_http_protocol_options",
-                "http_protocol_options",
-                "server_name",
-                "server_header_transformation",
-                "max_request_headers_kb",
-                "stream_idle_timeout",
-                "request_timeout",
-                "request_headers_timeout",
-                "access_log",
-                "use_remote_address",
-                "xff_num_trusted_hops",
-                "skip_xff_append",
-                "generate_request_id",
-                "preserve_external_request_id",
-                "always_set_request_id_in_response",
-                "forward_client_cert_details",
-                "upgrade_configs",
-                "normalize_path",
-                "merge_slashes",
-                "path_with_escaped_slashes_action",
-                "strip_matching_host_port",
-                "strip_any_host_port",
-                "strip_trailing_host_dot",
-                "internal_address_config"},
-               // What certificates say matters with TLS alone; drains and closes are bounded by the
-               // proxy's own drain time; HTTP/2 is not spoken.
-               {"set_current_client_cert_details", "drain_timeout", "delayed_close_timeout",
-                "http2_protocol_options", "access_log_options"});
+  errors->Only(
+      proto, path,
+      {"codec_type",
+       "stat_prefix",
+       "rds",
+       "route_config",
+       "http_filters",
+       "tracing",
+       "common_http_protocol_options",
+       "http_protocol_options",
+       "server_name",
+       "server_header_transformation",
+       "max_request_headers_kb",
+       "stream_idle_timeout",
+       "request_timeout",
+       "request_headers_timeout",
+       "access_log",
+       "use_remote_address",
+       "xff_num_trusted_hops",
+       "skip_xff_append",
+       "generate_request_id",
+       "preserve_external_request_id",
+       "always_set_request_id_in_response",
+       "forward_client_cert_details",
+       "set_current_client_cert_details",
+       "upgrade_configs",
+       "normalize_path",
+       "merge_slashes",
+       "path_with_escaped_slashes_action",
+       "strip_matching_host_port",
+       "strip_any_host_port",
+       "strip_trailing_host_dot",
+       "internal_address_config"},
+      // Drains and closes are bounded by the proxy's own drain time; HTTP/2 is not spoken.
+      {"drain_timeout", "delayed_close_timeout", "http2_protocol_options", "access_log_options"});
   if (proto.stat_prefix().empty()) errors->Add(Join(path, "stat_prefix"), "missing");
   out.stat_prefix = proto.stat_prefix();
   LoadRouteSource(proto, path, &out, errors);

@@ -2,12 +2,17 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "envoy/config/listener/v3/listener.pb.h"
+#include "envoy/extensions/filters/listener/http_inspector/v3/http_inspector.pb.h"
+#include "envoy/extensions/filters/listener/original_dst/v3/original_dst.pb.h"
+#include "envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.pb.h"
 #include "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb.h"
 #include "mesh/base/field_error.h"
 #include "mesh/envoy/access_log_fields.h"
 #include "mesh/envoy/core_fields.h"
 #include "mesh/envoy/http_connection_manager.h"
+#include "mesh/envoy/transport_socket_fields.h"
 
 namespace mesh::envoy {
 namespace {
@@ -46,16 +51,67 @@ TcpProxy LoadTcpProxy(const TcpProxyProto& proto, const std::string& path, Field
   return out;
 }
 
+using MatchProto = ::envoy::config::listener::v3::FilterChainMatch;
+
+std::vector<AddressRange> LoadRanges(
+    const google::protobuf::RepeatedPtrField<::envoy::config::core::v3::CidrRange>& ranges,
+    const std::string& path, FieldErrors* errors) {
+  std::vector<AddressRange> out;
+  for (int i = 0; i < ranges.size(); ++i) {
+    out.push_back(LoadRange(ranges.Get(i), At(path, i), errors));
+  }
+  return out;
+}
+
+FilterChainMatch LoadMatch(const MatchProto& proto, const std::string& path, FieldErrors* errors) {
+  errors->Only(proto, path,
+               {"destination_port", "prefix_ranges", "server_names", "transport_protocol",
+                "application_protocols", "direct_source_prefix_ranges", "source_type",
+                "source_prefix_ranges", "source_ports"});
+  FilterChainMatch out;
+  out.destination_port = proto.destination_port().value();
+  out.prefix_ranges = LoadRanges(proto.prefix_ranges(), Join(path, "prefix_ranges"), errors);
+  for (int i = 0; i < proto.server_names_size(); ++i) {
+    std::string name = absl::AsciiStrToLower(proto.server_names(i));
+    const size_t star = name.rfind('*');
+    const bool wildcard = name.size() > 2 && name.rfind("*.", 0) == 0;
+    if (name.empty() || (star != std::string::npos && (star != 0 || !wildcard))) {
+      errors->Add(
+          At(Join(path, "server_names"), i),
+          absl::StrCat("\"", proto.server_names(i), "\" is neither a name nor \"*.\" and a name"));
+    }
+    out.server_names.push_back(std::move(name));
+  }
+  out.transport_protocol = proto.transport_protocol();
+  out.application_protocols.assign(proto.application_protocols().begin(),
+                                   proto.application_protocols().end());
+  out.direct_source_ranges = LoadRanges(proto.direct_source_prefix_ranges(),
+                                        Join(path, "direct_source_prefix_ranges"), errors);
+  if (proto.source_type() == MatchProto::SAME_IP_OR_LOOPBACK) {
+    out.source = FilterChainMatch::Source::kSameIpOrLoopback;
+  } else if (proto.source_type() == MatchProto::EXTERNAL) {
+    out.source = FilterChainMatch::Source::kExternal;
+  }
+  out.source_ranges =
+      LoadRanges(proto.source_prefix_ranges(), Join(path, "source_prefix_ranges"), errors);
+  out.source_ports.assign(proto.source_ports().begin(), proto.source_ports().end());
+  return out;
+}
+
 FilterChain LoadChain(const ::envoy::config::listener::v3::FilterChain& chain,
                       const std::string& path, FieldErrors* errors) {
   FilterChain out;
   out.name = chain.name();
-  errors->Only(chain, path, {"filter_chain_match", "filters", "transport_socket", "name"},
-               {"metadata", "transport_socket_connect_timeout"});
-  // With one chain, a match would turn connections away: only the one that matches all is done.
-  errors->Only(chain.filter_chain_match(), Join(path, "filter_chain_match"), {});
+  errors->Only(chain, path,
+               {"filter_chain_match", "filters", "transport_socket", "name",
+                "transport_socket_connect_timeout"},
+               {"metadata"});
+  out.match = LoadMatch(chain.filter_chain_match(), Join(path, "filter_chain_match"), errors);
   if (chain.has_transport_socket()) {
-    CheckTransportSocket(chain.transport_socket(), Join(path, "transport_socket"), errors);
+    out.tls = LoadServerSocket(chain.transport_socket(), Join(path, "transport_socket"), errors);
+  }
+  if (chain.has_transport_socket_connect_timeout()) {
+    out.handshake_timeout = ToDuration(chain.transport_socket_connect_timeout());
   }
   if (chain.filters_size() == 0) errors->Add(Join(path, "filters"), "missing");
   for (int i = 0; i < chain.filters_size(); ++i) {
@@ -83,19 +139,50 @@ FilterChain LoadChain(const ::envoy::config::listener::v3::FilterChain& chain,
   return out;
 }
 
+// The three that Istio's listeners have. Others may change what a connection is, so none is passed
+// over.
+void LoadListenerFilters(const Proto& proto, Inspection* out, FieldErrors* errors) {
+  namespace filters = ::envoy::extensions::filters::listener;
+  for (int i = 0; i < proto.listener_filters_size(); ++i) {
+    const auto& filter = proto.listener_filters(i);
+    const std::string path = At("listener_filters", i);
+    const std::string config_path = Join(path, "typed_config");
+    errors->Only(filter, path, {"name", "typed_config"});
+    const std::string& url = filter.typed_config().type_url();
+    const std::string type = url.substr(url.rfind('/') + 1);
+    if (type == filters::tls_inspector::v3::TlsInspector::descriptor()->full_name()) {
+      filters::tls_inspector::v3::TlsInspector tls;
+      out->tls = errors->Unpack(filter.typed_config(), config_path, &tls);
+      // What is no hello of TLS goes on as plaintext, as far as a chain takes that.
+      errors->Only(tls, config_path, {}, {"initial_read_buffer_size", "max_client_hello_size"});
+    } else if (type == filters::http_inspector::v3::HttpInspector::descriptor()->full_name()) {
+      filters::http_inspector::v3::HttpInspector http;
+      out->http = errors->Unpack(filter.typed_config(), config_path, &http);
+    } else if (type == filters::original_dst::v3::OriginalDst::descriptor()->full_name()) {
+      filters::original_dst::v3::OriginalDst original;
+      out->original_destination = errors->Unpack(filter.typed_config(), config_path, &original);
+    } else {
+      errors->Add(path, absl::StrCat(type.empty() ? filter.name() : type, " is not supported"));
+    }
+  }
+  if (proto.has_listener_filters_timeout()) {
+    out->timeout = ToDuration(proto.listener_filters_timeout());
+  }
+  out->continue_on_timeout = proto.continue_on_listener_filters_timeout();
+}
+
 }  // namespace
 
 absl::StatusOr<Listener> LoadListener(const Proto& proto) {
   FieldErrors errors(absl::StrCat("listener \"", proto.name(), "\""));
-  errors.Only(proto, "",
-              {"name", "address", "filter_chains", "default_filter_chain",
-               "per_connection_buffer_limit_bytes", "traffic_direction", "tcp_backlog_size",
-               "bind_to_port", "listener_filters"},
-              // The timeout is that of listener filters, of which there are none.
-              {"listener_filters_timeout", "continue_on_listener_filters_timeout", "metadata",
-               "stat_prefix", "enable_reuse_port", "drain_type",
-               "max_connections_to_accept_per_socket_event", "ignore_global_conn_limit",
-               "bypass_overload_manager"});
+  errors.Only(
+      proto, "",
+      {"name", "address", "filter_chains", "default_filter_chain",
+       "per_connection_buffer_limit_bytes", "traffic_direction", "tcp_backlog_size", "bind_to_port",
+       "listener_filters", "listener_filters_timeout", "continue_on_listener_filters_timeout"},
+      {"metadata", "stat_prefix", "enable_reuse_port", "drain_type",
+       "max_connections_to_accept_per_socket_event", "ignore_global_conn_limit",
+       "bypass_overload_manager"});
   Listener out;
   out.name = proto.name();
   if (proto.name().empty()) errors.Add("name", "missing");
@@ -103,19 +190,23 @@ absl::StatusOr<Listener> LoadListener(const Proto& proto) {
   if (proto.has_bind_to_port() && !proto.bind_to_port().value()) {
     errors.Add("bind_to_port", "false is not supported");
   }
-  for (int i = 0; i < proto.listener_filters_size(); ++i) {
-    errors.Add(At("listener_filters", i),
-               absl::StrCat(proto.listener_filters(i).name(), " is not supported"));
-  }
-  const int chains = proto.filter_chains_size() + (proto.has_default_filter_chain() ? 1 : 0);
-  if (chains == 0) {
+  LoadListenerFilters(proto, &out.inspection, &errors);
+  if (proto.filter_chains().empty() && !proto.has_default_filter_chain()) {
     errors.Add("filter_chains", "missing");
-  } else if (chains > 1) {
-    errors.Add("filter_chains", "more than one filter chain is not supported");
-  } else if (proto.has_default_filter_chain()) {
-    out.chain = LoadChain(proto.default_filter_chain(), "default_filter_chain", &errors);
-  } else {
-    out.chain = LoadChain(proto.filter_chains(0), "filter_chains[0]", &errors);
+  }
+  std::vector<FilterChainMatch> matches;
+  for (int i = 0; i < proto.filter_chains_size(); ++i) {
+    out.chains.push_back(LoadChain(proto.filter_chains(i), At("filter_chains", i), &errors));
+    matches.push_back(out.chains.back().match);
+  }
+  const absl::Status distinct = FilterChainTable::Build(matches).status();
+  if (!distinct.ok()) {
+    const std::pair<std::string, std::string> parts =
+        absl::StrSplit(distinct.message(), absl::MaxSplits(": ", 1));
+    errors.Add(parts.first, parts.second);
+  }
+  if (proto.has_default_filter_chain()) {
+    out.default_chain = LoadChain(proto.default_filter_chain(), "default_filter_chain", &errors);
   }
   switch (proto.traffic_direction()) {
     case ::envoy::config::core::v3::TrafficDirection::INBOUND:

@@ -18,6 +18,8 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "mesh/envoy/address.h"
+#include "mesh/envoy/filter_chain_match.h"
+#include "mesh/envoy/transport_socket.h"
 #include "mesh/http/path.h"
 #include "mesh/route/action/route_config.h"
 
@@ -59,6 +61,14 @@ struct HttpConnectionManager {
   bool preserve_external_request_id = false;
   bool always_set_request_id_in_response = false;
   ClientCert client_cert = ClientCert::kSanitize;
+  // SetCurrentClientCertDetails: what of the client's certificate it then says.
+  struct ClientCertDetails {
+    bool certificate = false;
+    bool subject = false;
+    bool uri = false;
+    bool dns = false;
+  };
+  ClientCertDetails client_cert_details;
 
   http::PathNormalization path_normalization;
   bool strip_any_host_port = false;
@@ -99,22 +109,37 @@ struct TcpProxy {
 
 struct FilterChain {
   std::string name;
+  FilterChainMatch match;
+  TransportSocket tls;  // null: plaintext
+  // For the handshake, where it is more than zero.
+  absl::Duration handshake_timeout = absl::ZeroDuration();
   std::variant<HttpConnectionManager, TcpProxy> filter;
 };
 
-// envoy.config.listener.v3.Listener with one filter chain that takes every connection in plaintext.
+// What is looked at before a filter chain is chosen: Envoy's listener filters.
+struct Inspection {
+  bool tls = false;                            // tls_inspector
+  bool http = false;                           // http_inspector
+  bool original_destination = false;           // original_dst: where the connection was going to
+  absl::Duration timeout = absl::Seconds(15);  // zero: none
+  bool continue_on_timeout = false;
+};
+
+// envoy.config.listener.v3.Listener.
 struct Listener {
   enum class Direction { kUnspecified, kInbound, kOutbound };
   std::string name;
   HostPort address;
   Direction direction = Direction::kUnspecified;
-  FilterChain chain;
+  Inspection inspection;
+  std::vector<FilterChain> chains;
+  std::optional<FilterChain> default_chain;   // for what `chains` do not accept
   uint32_t buffer_limit_bytes = 1024 * 1024;  // per_connection_buffer_limit_bytes
   uint32_t backlog = 1024;                    // tcp_backlog_size
 };
 
 // InvalidArgument names every field that is wrong or that this proxy does not do, one a line:
-//   listener "0.0.0.0_8080" filter_chains[0].transport_socket: not supported
+//   listener "0.0.0.0_8080" filter_chains[0].filter_chain_match.suffix_len: not supported
 absl::StatusOr<Listener> LoadListener(const ::envoy::config::listener::v3::Listener& proto);
 
 }  // namespace mesh::envoy

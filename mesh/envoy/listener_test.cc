@@ -89,7 +89,7 @@ TEST(LoadListenerTest, WhatASidecarIsSent) {
   EXPECT_EQ(loaded->name, "127.1.0.4_9080");
   EXPECT_EQ(loaded->address.ToString(), "127.1.0.4:9080");
   EXPECT_EQ(loaded->direction, Listener::Direction::kInbound);
-  const auto& http = std::get<HttpConnectionManager>(loaded->chain.filter);
+  const auto& http = std::get<HttpConnectionManager>(loaded->chains[0].filter);
   EXPECT_EQ(http.stat_prefix, "inbound_127.1.0.4_9080");
   ASSERT_NE(http.routes, nullptr);
   EXPECT_EQ(http.routes->name, "inbound|9080|http|reviews");
@@ -109,8 +109,8 @@ TEST(LoadListenerTest, RoutesOverRdsAndTcp) {
   auto loaded = Load(Manager(
       R"("stat_prefix":"x","rds":{"route_config_name":"80","config_source":{"ads":{},"initial_fetch_timeout":"3s"}})"));
   ASSERT_TRUE(loaded.ok()) << loaded.status();
-  EXPECT_EQ(std::get<HttpConnectionManager>(loaded->chain.filter).route_config_name, "80");
-  EXPECT_EQ(std::get<HttpConnectionManager>(loaded->chain.filter).routes_initial_fetch_timeout,
+  EXPECT_EQ(std::get<HttpConnectionManager>(loaded->chains[0].filter).route_config_name, "80");
+  EXPECT_EQ(std::get<HttpConnectionManager>(loaded->chains[0].filter).routes_initial_fetch_timeout,
             absl::Seconds(3));
 
   loaded = Load(R"({"name":"t","address":{"socket_address":{"address":"::1","port_value":1}},
@@ -118,7 +118,7 @@ TEST(LoadListenerTest, RoutesOverRdsAndTcp) {
     "@type":"type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
     "stat_prefix":"x","weighted_clusters":{"clusters":[{"name":"a","weight":1},{"name":"b","weight":9}]}}}]}]})");
   ASSERT_TRUE(loaded.ok()) << loaded.status();
-  const auto& tcp = std::get<TcpProxy>(loaded->chain.filter);
+  const auto& tcp = std::get<TcpProxy>(loaded->chains[0].filter);
   ASSERT_EQ(tcp.targets.size(), 2u);
   EXPECT_EQ(tcp.targets[1].cluster, "b");
   EXPECT_EQ(tcp.targets[1].weight, 9u);
@@ -173,12 +173,6 @@ TEST(LoadListenerTest, EveryFieldThatIsNotDoneIsNamed) {
     SCOPED_TRACE(c.name);
     EXPECT_EQ(Load(c.json).status().message(), c.error);
   }
-  auto tls = FromJson<::envoy::config::listener::v3::Listener>(Manager(rds));
-  tls.mutable_filter_chains(0)->mutable_transport_socket()->mutable_typed_config()->PackFrom(
-      ::envoy::extensions::transport_sockets::tls::v3::DownstreamTlsContext());
-  EXPECT_EQ(LoadListener(tls).status().message(),
-            "listener \"in\" filter_chains[0].transport_socket.typed_config: "
-            "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext is not supported");
 }
 
 TEST(LoadClusterTest, WhatASidecarIsSent) {

@@ -1,6 +1,8 @@
 #include "mesh/proxy/address.h"
 
 #include <arpa/inet.h>
+#include <linux/netfilter_ipv4.h>
+#include <linux/netfilter_ipv6/ip6_tables.h>
 
 #include <cstring>
 
@@ -47,6 +49,16 @@ Address Address::PeerOf(int fd) {
   socklen_t size = kCapacity;
   if (getpeername(fd, out.mutable_data(), &size) != 0) return Address();
   return out;
+}
+
+Address Address::OriginalDestinationOf(int fd) {
+  const Address local = LocalOf(fd);
+  Address out;
+  socklen_t size = kCapacity;
+  const bool v6 = local.family() == AF_INET6;
+  const int found = v6 ? getsockopt(fd, SOL_IPV6, IP6T_SO_ORIGINAL_DST, out.mutable_data(), &size)
+                       : getsockopt(fd, SOL_IP, SO_ORIGINAL_DST, out.mutable_data(), &size);
+  return found == 0 && out.known() ? out : local;
 }
 
 uint16_t Address::port() const {

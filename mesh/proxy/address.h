@@ -21,6 +21,9 @@ class Address {
   static Address FromSockaddr(const sockaddr* address);
   static Address LocalOf(int fd);
   static Address PeerOf(int fd);
+  // Where the connection was going to before it was redirected here (netfilter's REDIRECT); what
+  // LocalOf says where it was not.
+  static Address OriginalDestinationOf(int fd);
 
   bool known() const { return storage_.v4.sin_family != AF_UNSPEC; }
   int family() const { return storage_.v4.sin_family; }

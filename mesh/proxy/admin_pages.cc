@@ -5,8 +5,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "mesh/telemetry/access_log.h"
 #include "mesh/telemetry/metrics_text.h"
+#include "nlohmann/json.hpp"
 
 namespace mesh::proxy {
 namespace {
@@ -67,6 +69,56 @@ constexpr ListenerField kListenerFields[] = {
     {"no_cluster", &ListenerStats::no_cluster, false},
     {"no_route", &ListenerStats::no_route, false},
 };
+
+struct TlsCount {
+  const char* name;
+  uint64_t TlsStats::*count;
+};
+
+constexpr TlsCount kTlsCounts[] = {
+    {"connection_error", &TlsStats::connection_error},
+    {"fail_verify_cert_hash", &TlsStats::fail_verify_cert_hash},
+    {"fail_verify_error", &TlsStats::fail_verify_error},
+    {"fail_verify_no_cert", &TlsStats::fail_verify_no_cert},
+    {"fail_verify_san", &TlsStats::fail_verify_san},
+    {"handshake", &TlsStats::handshake},
+    {"no_certificate", &TlsStats::no_certificate},
+    {"session_reused", &TlsStats::session_reused},
+};
+
+// Of the listener, not of one of its connection managers.
+constexpr ListenerField kAcceptFields[] = {
+    {"downstream_cx_transport_socket_connect_timeout", &ListenerStats::handshake_timeout, false},
+    {"downstream_pre_cx_timeout", &ListenerStats::pre_cx_timeout, false},
+    {"no_filter_chain_match", &ListenerStats::no_filter_chain_match, false},
+    {"server_ssl_socket_factory.downstream_context_secrets_not_ready",
+     &ListenerStats::secrets_not_ready, false},
+};
+
+void AddTlsLines(const std::string& prefix, const TlsStats& stats,
+                 std::map<std::string, uint64_t>* lines) {
+  for (const TlsCount& field : kTlsCounts) {
+    (*lines)[absl::StrCat(prefix, "ssl.", field.name)] = stats.*field.count;
+  }
+  for (const auto& [kind, counts] :
+       {std::pair("ciphers", &stats.ciphers), std::pair("curves", &stats.curves),
+        std::pair("versions", &stats.versions)}) {
+    for (const auto& [name, count] : *counts) {
+      (*lines)[absl::StrCat(prefix, "ssl.", kind, ".", name)] = count;
+    }
+  }
+}
+
+// "127.0.0.1_8080", as Envoy names a listener in its statistics.
+std::map<std::string, std::string> ListenerPrefixes(const Configuration& configuration) {
+  std::map<std::string, std::string> prefixes;
+  for (const Configuration::ListenerInfo& listener : configuration.listeners()) {
+    std::string address = listener.address.ToString();
+    std::replace(address.begin(), address.end(), ':', '_');
+    prefixes[listener.name] = std::move(address);
+  }
+  return prefixes;
+}
 
 struct Membership {
   uint64_t total = 0;
@@ -231,6 +283,29 @@ std::string PrometheusPage(const ProxyStats& stats, const Configuration& configu
       text.Sample({{"envoy_http_conn_manager_prefix", name}}, listener.*field.count);
     }
   }
+  const std::map<std::string, std::string> prefixes = ListenerPrefixes(configuration);
+  const auto listener_label = [&prefixes](const std::string& name) {
+    const auto found = prefixes.find(name);
+    return found == prefixes.end() ? name : found->second;
+  };
+  for (const TlsCount& field : kTlsCounts) {
+    text.Family(absl::StrCat("envoy_cluster_ssl_", field.name), MetricsText::Kind::kCounter);
+    for (const auto& [name, cluster] : stats.clusters) {
+      text.Sample({{"envoy_cluster_name", stat_name(name)}}, cluster.stats.tls.*field.count);
+    }
+    text.Family(absl::StrCat("envoy_listener_ssl_", field.name), MetricsText::Kind::kCounter);
+    for (const auto& [name, listener] : stats.listeners) {
+      text.Sample({{"envoy_listener_address", listener_label(name)}}, listener.tls.*field.count);
+    }
+  }
+  for (const ListenerField& field : kAcceptFields) {
+    std::string family = absl::StrCat("envoy_listener_", field.name);
+    std::replace(family.begin(), family.end(), '.', '_');
+    text.Family(family, MetricsText::Kind::kCounter);
+    for (const auto& [name, listener] : stats.listeners) {
+      text.Sample({{"envoy_listener_address", listener_label(name)}}, listener.*field.count);
+    }
+  }
   text.Family("envoy_http_downstream_rq_xx", MetricsText::Kind::kCounter);
   for (const auto& [name, listener] : stats.listeners) {
     for (int hundreds = 1; hundreds <= 5; ++hundreds) {
@@ -270,8 +345,13 @@ std::string StatsPage(const ProxyStats& stats, const Configuration& configuratio
                       bool live, double uptime) {
   std::map<std::string, uint64_t> lines;
   std::map<std::string, Membership> members;
+  std::set<std::string> uses_tls;
   for (const auto& info : configuration.clusters()) {
-    if (info.config != nullptr) members[info.name] = MembershipOf(*info.config);
+    if (info.config == nullptr) continue;
+    members[info.name] = MembershipOf(*info.config);
+    for (const UpstreamAddress& address : info.config->endpoints->all) {
+      if (address.tls != nullptr) uses_tls.insert(info.name);
+    }
   }
   for (const auto& [name, cluster] : stats.clusters) {
     const std::string prefix = absl::StrCat("cluster.", name, ".");
@@ -285,6 +365,7 @@ std::string StatsPage(const ProxyStats& stats, const Configuration& configuratio
       const uint64_t count = CodesOf(cluster.stats.codes, hundreds);
       if (count > 0) lines[absl::StrCat(prefix, "upstream_rq_", hundreds, "xx")] = count;
     }
+    if (uses_tls.count(name) > 0) AddTlsLines(prefix, cluster.stats.tls, &lines);
     lines[absl::StrCat(prefix, "membership_total")] = members[name].total;
     lines[absl::StrCat(prefix, "membership_healthy")] = members[name].healthy;
   }
@@ -297,6 +378,15 @@ std::string StatsPage(const ProxyStats& stats, const Configuration& configuratio
       lines[absl::StrCat(prefix, "downstream_rq_", hundreds, "xx")] =
           CodesOf(listener.codes, hundreds);
     }
+  }
+  for (const auto& [name, address] : ListenerPrefixes(configuration)) {
+    const auto counted = stats.listeners.find(name);
+    if (counted == stats.listeners.end()) continue;
+    const std::string prefix = absl::StrCat("listener.", address, ".");
+    for (const ListenerField& field : kAcceptFields) {
+      lines[absl::StrCat(prefix, field.name)] = counted->second.*field.count;
+    }
+    AddTlsLines(prefix, counted->second.tls, &lines);
   }
   lines["cluster_manager.active_clusters"] = members.size();
   lines["listener_manager.total_listeners_active"] = configuration.listeners().size();
@@ -374,6 +464,64 @@ std::string ListenersPage(const Configuration& configuration, bool json) {
     }
   }
   return json ? absl::StrCat(out, "]}\n") : out;
+}
+
+namespace {
+
+nlohmann::json CertificateJson(const std::string& name, const tls::Certificate& certificate) {
+  nlohmann::json names = nlohmann::json::array();
+  for (const tls::SubjectAltName& san : certificate.sans()) {
+    const std::string text = san.ToString();
+    const std::string value = text.substr(text.find(':') + 1);
+    switch (san.type) {
+      case tls::SanType::kUri:
+        names.push_back({{"uri", value}});
+        break;
+      case tls::SanType::kDns:
+        names.push_back({{"dns", value}});
+        break;
+      case tls::SanType::kIp:
+        names.push_back({{"ip_address", value}});
+        break;
+      default:
+        break;
+    }
+  }
+  const auto time = [](absl::Time t) {
+    return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", t, absl::UTCTimeZone());
+  };
+  const double days = absl::ToDoubleHours(certificate.not_after() - absl::Now()) / 24;
+  return {
+      {"path", name},
+      {"serial_number", certificate.serial()},
+      {"subject_alt_names", names},
+      {"days_until_expiration", std::to_string(std::max<int64_t>(0, static_cast<int64_t>(days)))},
+      {"valid_from", time(certificate.not_before())},
+      {"expiration_time", time(certificate.not_after())}};
+}
+
+}  // namespace
+
+std::string CertificatesPage(const TlsContexts& secrets) {
+  nlohmann::json all = nlohmann::json::array();
+  for (const Secret& secret : secrets.all()) {
+    nlohmann::json one = {{"ca_cert", nlohmann::json::array()},
+                          {"cert_chain", nlohmann::json::array()}};
+    if (secret.roots.has_value()) {
+      for (const tls::Certificate& root : *secret.roots) {
+        one["ca_cert"].push_back(CertificateJson(secret.name, root));
+      }
+    }
+    if (secret.identity.has_value()) {
+      for (const tls::Certificate& certificate : secret.identity->chain) {
+        one["cert_chain"].push_back(CertificateJson(secret.name, certificate));
+      }
+    }
+    all.push_back(std::move(one));
+  }
+  return nlohmann::json{{"certificates", all}}.dump(1, ' ', false,
+                                                    nlohmann::json::error_handler_t::replace) +
+         "\n";
 }
 
 }  // namespace mesh::proxy

@@ -44,6 +44,8 @@ std::string StatsPage(const ProxyStats& stats, const Configuration& configuratio
 std::string ClustersPage(const ProxyStats& stats, const Configuration& configuration);
 // /listeners: "NAME::ADDRESS", and the same as JSON.
 std::string ListenersPage(const Configuration& configuration, bool json);
+// /certs: Envoy's JSON over the certificates of all secrets, never a key.
+std::string CertificatesPage(const TlsContexts& secrets);
 
 }  // namespace mesh::proxy
 

@@ -26,6 +26,7 @@ class Ads {
     absl::Status status;
     std::vector<std::string> endpoint_names;
     std::vector<std::string> route_names;
+    std::vector<std::string> secret_names;
   };
   // Hands a batch to the configuration thread and waits for it.
   using Take = std::function<Taken(ConfigBatch)>;

@@ -32,6 +32,7 @@ bool ClientConnection::Begin(int* error) {
   Address from;
   const auto& source = cluster_->cluster().bind_source;
   if (source.has_value()) from = Address::Parse(source->host, source->port).value_or(Address());
+  if (host_->tls != nullptr) UseTls(host_->tls->http, host_->tls->server_name);
   if (!Connect(host_->address, from.known() ? &from : nullptr, error)) {
     ++cluster_->stats.cx_connect_fail;
     ++host_->stats.cx_connect_fail;
@@ -127,6 +128,10 @@ void ClientConnection::Abort() {
 void ClientConnection::OnConnected() {
   was_connected_ = true;
   timer_.Disarm();
+  if (tls() != nullptr) {
+    tls_facts_ = TakeFacts(*tls());
+    CountHandshake(*tls(), &cluster_->stats.tls);
+  }
   if (user_ == nullptr) return Close();
   user_->OnUpstreamReady();
 }
@@ -178,7 +183,14 @@ void ClientConnection::OnEnd() {
   if (open()) Close();
 }
 
+// An answer that only the end of its connection ends has been cut short.
+void ClientConnection::OnCutOff() {
+  if (user_ == nullptr || tunnel_) return OnEnd();
+  Fail(UpstreamFailure::kTermination, 0);
+}
+
 void ClientConnection::OnError(int error) {
+  if (error == EPROTO && tls() != nullptr) CountFailure(*tls(), &cluster_->stats.tls);
   if (!was_connected_) {
     ++cluster_->stats.cx_connect_fail;
     ++host_->stats.cx_connect_fail;

@@ -9,13 +9,14 @@
 #include "mesh/proxy/http1.h"
 #include "mesh/proxy/local_ref.h"
 #include "mesh/proxy/socket.h"
+#include "mesh/proxy/tls_facts.h"
 #include "mesh/proxy/upstream.h"
 
 namespace mesh::proxy {
 
 // Why an upstream gave no whole response.
 enum class UpstreamFailure {
-  kConnect,  // refused, unreachable
+  kConnect,  // refused, unreachable, no handshake
   kConnectTimeout,
   kTermination,  // the connection ended
   kProtocol,     // what came was no HTTP
@@ -54,6 +55,12 @@ class ClientConnection final : public Socket {
   // Of the response being read.
   bool response_keeps_alive() { return reader_.head().keep_alive; }
   const std::string& local_address();
+  // Null in plaintext and before the handshake.
+  const std::shared_ptr<const TlsFacts>& tls_facts() const { return tls_facts_; }
+  // In Envoy's form, where TLS failed; else empty.
+  std::string transport_failure() const {
+    return tls() == nullptr ? std::string() : TlsFailureReason(*tls());
+  }
 
   void SendHead(std::string_view method, std::string_view target, std::string_view authority,
                 const HeaderMap& headers, bool chunked);
@@ -71,6 +78,7 @@ class ClientConnection final : public Socket {
   void OnConnected() override;
   void OnData(std::string_view bytes) override;
   void OnEnd() override;
+  void OnCutOff() override;
   void OnError(int error) override;
   void OnDrained() override;
   void OnClosed() override;
@@ -95,6 +103,7 @@ class ClientConnection final : public Socket {
   uint32_t requests_ = 0;
   uint64_t written_before_ = 0;  // when the present request began
   std::string local_address_;
+  std::shared_ptr<const TlsFacts> tls_facts_;
   Timer timer_;  // to connect, or idle
 };
 

@@ -154,6 +154,7 @@ std::shared_ptr<const EndpointSet> SelectEndpoints(const envoy::Cluster& cluster
   };
   std::map<uint32_t, Level> levels;
   for (uint32_t i = 0; i < set->all.size(); ++i) {
+    if (!set->all[i].reachable) continue;
     Level& level = levels[set->all[i].endpoint.priority];
     level.all.push_back(i);
     if (set->all[i].endpoint.healthy) level.healthy.push_back(i);

@@ -17,6 +17,7 @@
 #include "mesh/route/action/route_config.h"
 #include "mesh/telemetry/access_log.h"
 #include "mesh/telemetry/log_writer.h"
+#include "mesh/tls/context.h"
 
 namespace mesh::proxy {
 
@@ -64,18 +65,42 @@ struct AccessLog {
   telemetry::LogWriter::File* file = nullptr;
 };
 
+// What a listener does with the connections of one of its filter chains.
 struct ListenerConfig {
-  envoy::Listener listener;
-  // Of a listener with an HTTP connection manager; null while it waits for its routes.
+  std::string name;  // the listener's
+  envoy::Listener::Direction direction = envoy::Listener::Direction::kUnspecified;
+  uint32_t buffer_limit_bytes = 1024 * 1024;
+  envoy::FilterChain chain;
+  // Of a chain with an HTTP connection manager; null while it waits for its routes.
   std::shared_ptr<const Routes> routes;
   std::vector<AccessLog> access_logs;
+  // Of a chain with TLS; null while a secret is missing: connections are then turned away.
+  std::shared_ptr<const tls::Context> tls;
 
   const envoy::HttpConnectionManager* http() const {
-    return std::get_if<envoy::HttpConnectionManager>(&listener.chain.filter);
+    return std::get_if<envoy::HttpConnectionManager>(&chain.filter);
   }
-  const envoy::TcpProxy* tcp() const {
-    return std::get_if<envoy::TcpProxy>(&listener.chain.filter);
-  }
+  const envoy::TcpProxy* tcp() const { return std::get_if<envoy::TcpProxy>(&chain.filter); }
+};
+
+// A listener: its chains, and which connections each of them takes.
+struct ListenerPlan {
+  std::string name;
+  envoy::Inspection inspection;
+  // Whether the first bytes have to be looked at before a chain can be chosen.
+  bool inspects = false;
+  std::shared_ptr<const envoy::FilterChainTable> table;
+  std::vector<std::shared_ptr<const ListenerConfig>> chains;  // as in the table, the default last
+  bool has_default_chain = false;
+};
+
+// How connections to an endpoint are made. Null stands for plaintext.
+struct UpstreamTls {
+  std::string server_name;
+  // By what is sent through them.
+  std::shared_ptr<const tls::Context> http, tcp;
+  // Equal where connections may stand in for one another.
+  std::string settings;
 };
 
 // One address of a cluster.
@@ -84,6 +109,8 @@ struct UpstreamAddress {
   std::string text;     // "10.0.0.1:80"
   uint32_t weight = 1;  // among those that are balanced over
   envoy::Endpoint endpoint;
+  std::shared_ptr<const UpstreamTls> tls;
+  bool reachable = true;  // false: a secret is missing that connections to it take
 };
 
 // What a balancer chooses from, and what else there is.
@@ -95,7 +122,7 @@ struct EndpointSet {
 
 // Which endpoints are usable: those of the lowest priority that has a healthy one; of it the
 // healthy ones, or all where fewer than panic_threshold_percent are healthy. With locality weights,
-// a weight is the endpoint's share of its locality's.
+// a weight is the endpoint's share of its locality's. What is not reachable is not there.
 std::shared_ptr<const EndpointSet> SelectEndpoints(const envoy::Cluster& cluster,
                                                    std::vector<UpstreamAddress> addresses);
 

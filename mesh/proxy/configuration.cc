@@ -1,49 +1,15 @@
 #include "mesh/proxy/configuration.h"
 
-#include <errno.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "mesh/proxy/configuration_entries.h"
 
 namespace mesh::proxy {
-
-struct Configuration::ClusterEntry {
-  explicit ClusterEntry(EventLoop* loop, std::function<void()> on_timer)
-      : timer(loop, std::move(on_timer)) {}
-  envoy::Cluster cluster;  // as wanted
-  std::shared_ptr<SharedCounts> counts = std::make_shared<SharedCounts>();
-  std::shared_ptr<const ClusterConfig> active;
-  // DNS: what each name last resolved to, and which round of questions is being answered.
-  uint64_t round = 0;
-  size_t unanswered = 0;
-  std::vector<std::vector<Address>> resolved;
-  Timer timer;  // endpoints' time, or the next round of questions
-};
-
-struct Configuration::ListenerEntry {
-  explicit ListenerEntry(EventLoop* loop, std::function<void()> on_timer)
-      : timer(loop, std::move(on_timer)) {}
-  ~ListenerEntry() { CloseSockets(); }
-  void CloseSockets() {
-    for (int fd : sockets) close(fd);
-    sockets.clear();
-  }
-  envoy::Listener listener;  // as wanted
-  std::vector<AccessLog> access_logs;
-  std::shared_ptr<const Routes> inline_routes;
-  Address bound;
-  std::vector<int> sockets;  // one a worker, until it is handed out
-  std::string takes_over;    // a listener that workers have, whose sockets become its own
-  std::shared_ptr<const ListenerConfig> active;
-  Timer timer;  // the routes' time
-};
 
 Configuration::Configuration(EventLoop* loop, Resolver* resolver, telemetry::LogWriter* log_writer,
                              std::vector<Worker*> workers, LogSink* log)
@@ -57,11 +23,15 @@ Configuration::~Configuration() = default;
 
 absl::Status Configuration::Apply(const ConfigBatch& batch) {
   std::vector<std::string> errors;
+  TakeSecrets(batch.secrets);
   // Clusters and endpoints first: what is new must not point at what is not there.
   for (const envoy::Endpoints& endpoints : batch.endpoints) {
     endpoints_[endpoints.cluster_name] = endpoints;
   }
-  for (const envoy::Cluster& cluster : batch.clusters) TakeCluster(cluster);
+  for (const envoy::Cluster& cluster : batch.clusters) {
+    const absl::Status status = TakeCluster(cluster);
+    if (!status.ok()) errors.push_back(std::string(status.message()));
+  }
   if (!batch.endpoints.empty()) {
     std::set<std::string_view> changed;
     for (const envoy::Endpoints& endpoints : batch.endpoints)
@@ -98,10 +68,12 @@ absl::Status Configuration::Apply(const ConfigBatch& batch) {
   vacated_.clear();
   for (const auto& routes : batch.routes) {
     for (auto& [name, entry] : listeners_) {
-      const auto* const http =
-          std::get_if<envoy::HttpConnectionManager>(&entry->listener.chain.filter);
-      if (http != nullptr && http->route_config_name == routes->config->name)
-        TryRoutes(entry.get());
+      const std::vector<const envoy::FilterChain*> chains = ChainsOf(entry->listener);
+      const bool waits = std::any_of(chains.begin(), chains.end(), [&](const auto* chain) {
+        const auto* const http = RoutesByName(*chain);
+        return http != nullptr && http->route_config_name == routes->config->name;
+      });
+      if (waits) TryListener(entry.get());
     }
   }
   for (const std::string& name : batch.removed_clusters) {
@@ -126,41 +98,66 @@ absl::Status Configuration::Apply(const ConfigBatch& batch) {
                         : absl::InvalidArgumentError(absl::StrJoin(errors, "\n"));
 }
 
-void Configuration::TakeCluster(const envoy::Cluster& cluster) {
+absl::Status Configuration::TakeCluster(const envoy::Cluster& cluster) {
+  const std::string where = absl::StrCat("cluster \"", cluster.name, "\" ");
+  absl::Status status =
+      CheckTls(cluster.tls, TlsContexts::Use::kHttpClient, absl::StrCat(where, "transport_socket"));
+  for (size_t i = 0; status.ok() && i < cluster.transport_socket_matches.size(); ++i) {
+    status = CheckTls(cluster.transport_socket_matches[i].tls, TlsContexts::Use::kHttpClient,
+                      absl::StrCat(where, "transport_socket_matches[", i, "].transport_socket"));
+  }
+  if (!status.ok()) return status;
   std::unique_ptr<ClusterEntry>& entry = clusters_[cluster.name];
   if (entry == nullptr) {
-    entry = std::make_unique<ClusterEntry>(loop_, [this, name = cluster.name] {
-      ClusterEntry* const e = clusters_[name].get();
-      if (e->cluster.discovery == envoy::Cluster::Discovery::kStrictDns) return Resolve(e);
-      // The endpoints' time is up: the cluster is there, without any.
-      log_->Log(LogLevel::kWarning, "proxy",
-                absl::StrCat("cluster \"", name, "\": no endpoints in time"));
-      ActivateCluster(e, {});
-      Publish();
-    });
+    entry = std::make_unique<ClusterEntry>(
+        loop_,
+        [this, name = cluster.name] {
+          ClusterEntry* const e = clusters_[name].get();
+          if (e->cluster.discovery == envoy::Cluster::Discovery::kStrictDns) return Resolve(e);
+          // The endpoints' time is up: the cluster is there, without any.
+          log_->Log(LogLevel::kWarning, "proxy",
+                    absl::StrCat("cluster \"", name, "\": no endpoints in time"));
+          e->addresses.emplace();
+          TryCluster(e);
+          Publish();
+        },
+        [this, name = cluster.name] {
+          clusters_[name]->secrets_overdue = true;
+          TryCluster(clusters_[name].get());
+          Publish();
+        });
   }
   entry->cluster = cluster;
+  entry->addresses.reset();
   entry->timer.Disarm();
+  entry->secrets_timer.Disarm();
+  entry->secrets_overdue = false;
   ++entry->round;
   switch (cluster.discovery) {
     case envoy::Cluster::Discovery::kStatic: {
-      std::vector<UpstreamAddress> addresses;
+      entry->addresses.emplace();
       for (const envoy::Endpoint& endpoint : cluster.endpoints.endpoints) {
         const auto address = Address::Parse(endpoint.address.host, endpoint.address.port);
         if (address.has_value()) {
-          addresses.push_back({*address, address->ToString(), endpoint.weight, endpoint});
+          entry->addresses->push_back({*address, address->ToString(), endpoint.weight, endpoint});
         }
       }
-      return ActivateCluster(entry.get(), std::move(addresses));
+      TryCluster(entry.get());
+      break;
     }
     case envoy::Cluster::Discovery::kOriginalDst:
-      return ActivateCluster(entry.get(), {});
+      entry->addresses.emplace();
+      TryCluster(entry.get());
+      break;
     case envoy::Cluster::Discovery::kEds:
-      return TryEndpoints(entry.get());
+      TryEndpoints(entry.get());
+      break;
     case envoy::Cluster::Discovery::kStrictDns:
       entry->resolved.assign(cluster.endpoints.endpoints.size(), {});
-      return Resolve(entry.get());
+      Resolve(entry.get());
+      break;
   }
+  return absl::OkStatus();
 }
 
 void Configuration::TryEndpoints(ClusterEntry* entry) {
@@ -172,20 +169,63 @@ void Configuration::TryEndpoints(ClusterEntry* entry) {
     return;
   }
   entry->timer.Disarm();
-  std::vector<UpstreamAddress> addresses;
+  entry->addresses.emplace();
   for (const envoy::Endpoint& endpoint : known->second.endpoints) {
     const auto address = Address::Parse(endpoint.address.host, endpoint.address.port);
     if (address.has_value()) {
-      addresses.push_back({*address, address->ToString(), endpoint.weight, endpoint});
+      entry->addresses->push_back({*address, address->ToString(), endpoint.weight, endpoint});
     }
   }
-  ActivateCluster(entry, std::move(addresses));
+  TryCluster(entry);
 }
 
-void Configuration::ActivateCluster(ClusterEntry* entry, std::vector<UpstreamAddress> addresses) {
+void Configuration::TryCluster(ClusterEntry* entry) {
+  if (!entry->addresses.has_value()) return;
+  // One value for all endpoints that are connected to in the same way.
+  std::map<const envoy::TlsSettings*, std::shared_ptr<const UpstreamTls>> made;
+  std::set<std::string> missing;
+  std::optional<absl::Duration> wait;
+  for (UpstreamAddress& address : *entry->addresses) {
+    const envoy::TransportSocket& tls = envoy::TransportSocketFor(entry->cluster, address.endpoint);
+    address.tls = nullptr;
+    address.reachable = true;
+    if (tls == nullptr) continue;
+    const auto [known, first] = made.emplace(tls.get(), nullptr);
+    if (first) {
+      auto upstream = std::make_shared<UpstreamTls>();
+      upstream->server_name = tls->server_name;
+      upstream->settings = tls->bytes;
+      upstream->http = ContextOf(tls, TlsContexts::Use::kHttpClient);
+      upstream->tcp = ContextOf(tls, TlsContexts::Use::kTcpClient);
+      if (upstream->http != nullptr && upstream->tcp != nullptr) {
+        known->second = std::move(upstream);
+      } else {
+        for (std::string& name : tls_.Missing(*tls)) missing.insert(std::move(name));
+        wait = wait.has_value() ? Longer(*wait, tls->secrets_initial_fetch_timeout)
+                                : tls->secrets_initial_fetch_timeout;
+      }
+    }
+    address.tls = known->second;
+    address.reachable = address.tls != nullptr;
+  }
+  if (!missing.empty() && !entry->secrets_overdue) {
+    if (*wait > absl::ZeroDuration()) entry->secrets_timer.Arm(ToNanos(*wait));
+    return;
+  }
+  if (!missing.empty()) {
+    log_->Log(LogLevel::kWarning, "proxy",
+              absl::StrCat("cluster \"", entry->cluster.name,
+                           "\": its endpoints wait for a secret that has not come in time: ",
+                           absl::StrJoin(missing, ", ")));
+  }
+  entry->secrets_timer.Disarm();
+  ActivateCluster(entry);
+}
+
+void Configuration::ActivateCluster(ClusterEntry* entry) {
   auto config = std::make_shared<ClusterConfig>();
   config->cluster = entry->cluster;
-  config->endpoints = SelectEndpoints(entry->cluster, std::move(addresses));
+  config->endpoints = SelectEndpoints(entry->cluster, *entry->addresses);
   config->counts = entry->counts;
   entry->active = config;
   const auto [place, first] =
@@ -201,7 +241,10 @@ void Configuration::Resolve(ClusterEntry* entry) {
   const envoy::Cluster& cluster = entry->cluster;
   ++entry->round;
   entry->unanswered = cluster.endpoints.endpoints.size();
-  if (entry->unanswered == 0) return ActivateCluster(entry, {});
+  if (entry->unanswered == 0) {
+    entry->addresses.emplace();
+    return TryCluster(entry);
+  }
   const Resolver::Family family =
       cluster.dns_ipv4_only
           ? Resolver::Family::kIpv4
@@ -237,168 +280,63 @@ void Configuration::OnResolved(const std::string& name, uint64_t round, size_t i
       addresses.push_back({address, address.ToString(), endpoint.weight, endpoint});
     }
   }
-  if (entry->active != nullptr && entry->active->cluster.name == entry->cluster.name) {
-    const std::vector<UpstreamAddress>& before = entry->active->endpoints->all;
+  if (entry->addresses.has_value()) {
+    const std::vector<UpstreamAddress>& before = *entry->addresses;
     const bool same = std::equal(before.begin(), before.end(), addresses.begin(), addresses.end(),
                                  [](const UpstreamAddress& a, const UpstreamAddress& b) {
                                    return a.text == b.text && a.endpoint == b.endpoint;
                                  });
     if (same) return;
   }
-  ActivateCluster(entry, std::move(addresses));
+  entry->addresses = std::move(addresses);
+  TryCluster(entry);
   Publish();
 }
 
-absl::Status Configuration::TakeListener(const envoy::Listener& listener) {
-  const std::string where = absl::StrCat("listener \"", listener.name, "\" ");
-  const std::optional<Address> address =
-      Address::Parse(listener.address.host, listener.address.port);
-  if (!address.has_value()) {
-    return absl::InvalidArgumentError(absl::StrCat(where, "address: no IP address"));
-  }
-  for (const auto& [name, other] : listeners_) {
-    if (name != listener.name && listener.address.port != 0 &&
-        other->listener.address == listener.address) {
-      return absl::InvalidArgumentError(absl::StrCat(where, "address: ", address->ToString(),
-                                                     " is that of listener \"", name, "\""));
-    }
-  }
-  // All that can fail comes before anything is changed.
-  std::vector<AccessLog> access_logs;
-  std::shared_ptr<const Routes> inline_routes;
-  const auto* const http = std::get_if<envoy::HttpConnectionManager>(&listener.chain.filter);
-  const std::vector<envoy::AccessLogFile>& files =
-      http != nullptr ? http->access_logs
-                      : std::get<envoy::TcpProxy>(listener.chain.filter).access_logs;
-  for (const envoy::AccessLogFile& file : files) {
-    absl::StatusOr<telemetry::AccessLogFormat> format =
-        telemetry::AccessLogFormat::Parse(file.format);
-    if (!format.ok()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(where, "access_log: ", std::string(format.status().message())));
-    }
-    absl::StatusOr<telemetry::LogWriter::File*> opened = log_writer_->Open(file.path);
-    if (!opened.ok()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(where, "access_log: ", std::string(opened.status().message())));
-    }
-    access_logs.push_back(
-        {std::make_shared<const telemetry::AccessLogFormat>(*std::move(format)), *opened});
-  }
-  if (http != nullptr && http->routes != nullptr) {
-    absl::StatusOr<std::shared_ptr<const Routes>> routes = PlanRoutes(http->routes);
-    if (!routes.ok()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(where, std::string(routes.status().message())));
-    }
-    inline_routes = *std::move(routes);
-  }
-
-  const auto known = listeners_.find(listener.name);
-  ListenerEntry* entry = known == listeners_.end() ? nullptr : known->second.get();
-  const bool same_address = entry != nullptr && entry->listener.address == listener.address;
-  const bool same_kind =
-      same_address && entry->listener.chain.filter.index() == listener.chain.filter.index();
-  const auto vacated =
-      std::find_if(vacated_.begin(), vacated_.end(),
-                   [&listener](const Vacated& v) { return v.address == listener.address; });
-  std::vector<int> sockets;
-  std::string takes_over;
-  Address bound = *address;
-  if (same_address) {
-    bound = entry->bound;
-    if (!same_kind && entry->active != nullptr) takes_over = listener.name;
-  } else if (vacated != vacated_.end()) {
-    bound = vacated->bound;
-    takes_over = vacated->name;
-    vacated_.erase(vacated);
-  } else {
-    absl::StatusOr<std::vector<int>> opened = OpenSockets(&bound);
-    if (!opened.ok()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(where, "address: ", std::string(opened.status().message())));
-    }
-    sockets = *std::move(opened);
-  }
-
-  if (entry == nullptr) {
-    auto created = std::make_unique<ListenerEntry>(loop_, [this, name = listener.name] {
-      log_->Log(LogLevel::kWarning, "proxy",
-                absl::StrCat("listener \"", name, "\": no routes in time"));
-      ActivateListener(listeners_[name].get(), nullptr);
-      Publish();
-    });
-    entry = created.get();
-    listeners_[listener.name] = std::move(created);
-  }
-  if (!same_address) {
-    entry->CloseSockets();
-    entry->sockets = std::move(sockets);
-    entry->bound = bound;
-    // One that it was to take over from, but now stands elsewhere, is nobody's any more.
-    if (!entry->takes_over.empty()) pending_.removed_listeners.push_back(entry->takes_over);
-    entry->takes_over.clear();
-  }
-  if (!takes_over.empty()) entry->takes_over = takes_over;
-  entry->listener = listener;
-  entry->access_logs = std::move(access_logs);
-  entry->inline_routes = std::move(inline_routes);
-  TryRoutes(entry);
-  return absl::OkStatus();
+absl::Status Configuration::CheckTls(const envoy::TransportSocket& tls, TlsContexts::Use use,
+                                     const std::string& where) {
+  if (tls == nullptr) return absl::OkStatus();
+  const auto context = tls_.Get(*tls, use);
+  if (context.ok()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(where, ": ", std::string(context.status().message())));
 }
 
-absl::StatusOr<std::vector<int>> Configuration::OpenSockets(Address* address) {
-  // Sharing is for our own workers alone: that somebody else is there must not go unseen.
-  if (address->port() != 0) {
-    const int probe = BindTo(*address, /*shared=*/false);
-    if (probe < 0) {
-      return absl::UnavailableError(
-          absl::StrCat("cannot bind ", address->ToString(), ": ", strerror(-probe)));
-    }
-    close(probe);
-  }
-  std::vector<int> sockets;
-  for (size_t i = 0; i < workers_.size(); ++i) {
-    const int fd = BindTo(*address, /*shared=*/true);
-    if (fd < 0) {
-      for (int open : sockets) close(open);
-      return absl::UnavailableError(
-          absl::StrCat("cannot bind ", address->ToString(), ": ", strerror(-fd)));
-    }
-    if (i == 0) *address = Address::LocalOf(fd);
-    sockets.push_back(fd);
-  }
-  return sockets;
+std::shared_ptr<const tls::Context> Configuration::ContextOf(const envoy::TransportSocket& tls,
+                                                             TlsContexts::Use use) {
+  absl::StatusOr<std::shared_ptr<const tls::Context>> context = tls_.Get(*tls, use);
+  if (context.ok()) return *std::move(context);
+  log_->Log(LogLevel::kError, "proxy",
+            absl::StrCat("TLS with certificate \"", tls->certificate_secret,
+                         "\": ", std::string(context.status().message())));
+  return nullptr;
 }
 
-void Configuration::TryRoutes(ListenerEntry* entry) {
-  const auto* const http = std::get_if<envoy::HttpConnectionManager>(&entry->listener.chain.filter);
-  if (http == nullptr || http->route_config_name.empty()) {
-    return ActivateListener(entry, entry->inline_routes);
+void Configuration::TakeSecrets(const std::vector<Secret>& secrets) {
+  std::set<std::string> changed;
+  for (const Secret& secret : secrets) {
+    if (tls_.Set(secret)) changed.insert(secret.name);
   }
-  const auto known = routes_.find(http->route_config_name);
-  if (known != routes_.end()) return ActivateListener(entry, known->second);
-  if (http->routes_initial_fetch_timeout > absl::ZeroDuration()) {
-    entry->timer.Arm(ToNanos(http->routes_initial_fetch_timeout));
-  }
-}
-
-void Configuration::ActivateListener(ListenerEntry* entry, std::shared_ptr<const Routes> routes) {
-  entry->timer.Disarm();
-  auto config = std::make_shared<ListenerConfig>();
-  config->listener = entry->listener;
-  config->routes = std::move(routes);
-  config->access_logs = entry->access_logs;
-  entry->active = config;
-  for (int fd : entry->sockets) {
-    if (listen(fd, static_cast<int>(entry->listener.backlog)) != 0) {
-      log_->Log(LogLevel::kError, "proxy",
-                absl::StrCat("listener \"", entry->listener.name, "\": cannot listen on ",
-                             entry->bound.ToString(), ": ", strerror(errno)));
+  if (changed.empty()) return;
+  const auto concerns = [&changed](const envoy::TransportSocket& tls) {
+    return tls != nullptr && (changed.count(tls->certificate_secret) > 0 ||
+                              changed.count(tls->validation_secret) > 0);
+  };
+  for (auto& [name, entry] : clusters_) {
+    const auto& matches = entry->cluster.transport_socket_matches;
+    if (concerns(entry->cluster.tls) ||
+        std::any_of(matches.begin(), matches.end(),
+                    [&concerns](const auto& match) { return concerns(match.tls); })) {
+      TryCluster(entry.get());
     }
   }
-  pending_.listeners.push_back({std::move(config), -1, std::exchange(entry->takes_over, "")});
-  pending_fds_.push_back(std::exchange(entry->sockets, {}));
+  for (auto& [name, entry] : listeners_) {
+    const std::vector<const envoy::FilterChain*> chains = ChainsOf(entry->listener);
+    if (std::any_of(chains.begin(), chains.end(),
+                    [&concerns](const auto* chain) { return concerns(chain->tls); })) {
+      TryListener(entry.get());
+    }
+  }
 }
 
 void Configuration::Publish() {
@@ -431,17 +369,39 @@ std::vector<std::string> Configuration::EndpointNames() const {
 std::vector<std::string> Configuration::RouteNames() const {
   std::set<std::string> names;
   for (const auto& [name, entry] : listeners_) {
-    const auto* const http =
-        std::get_if<envoy::HttpConnectionManager>(&entry->listener.chain.filter);
-    if (http != nullptr && !http->route_config_name.empty()) names.insert(http->route_config_name);
+    for (const envoy::FilterChain* chain : ChainsOf(entry->listener)) {
+      const auto* const http = RoutesByName(*chain);
+      if (http != nullptr) names.insert(http->route_config_name);
+    }
   }
+  return {names.begin(), names.end()};
+}
+
+std::vector<std::string> Configuration::SecretNames() const {
+  std::set<std::string> names;
+  const auto add = [&names](const envoy::TransportSocket& tls) {
+    if (tls == nullptr) return;
+    names.insert(tls->certificate_secret);
+    names.insert(tls->validation_secret);
+  };
+  for (const auto& [name, entry] : clusters_) {
+    add(entry->cluster.tls);
+    for (const auto& match : entry->cluster.transport_socket_matches) add(match.tls);
+  }
+  for (const auto& [name, entry] : listeners_) {
+    for (const envoy::FilterChain* chain : ChainsOf(entry->listener)) add(chain->tls);
+  }
+  names.erase("");
   return {names.begin(), names.end()};
 }
 
 size_t Configuration::warming() const {
   size_t count = 0;
   for (const auto& [name, entry] : clusters_) count += entry->active == nullptr ? 1 : 0;
-  for (const auto& [name, entry] : listeners_) count += entry->active == nullptr ? 1 : 0;
+  for (const auto& [name, entry] : listeners_) {
+    // One whose secrets have not come in time is given up for the time being.
+    count += entry->active == nullptr && !entry->secrets_overdue ? 1 : 0;
+  }
   return count;
 }
 

@@ -19,6 +19,7 @@
 #include "mesh/proxy/config.h"
 #include "mesh/proxy/event_loop.h"
 #include "mesh/proxy/resolver.h"
+#include "mesh/proxy/tls_contexts.h"
 #include "mesh/proxy/worker.h"
 #include "mesh/telemetry/log_writer.h"
 
@@ -32,16 +33,21 @@ struct ConfigBatch {
   std::vector<envoy::Listener> listeners;
   std::vector<std::string> removed_listeners;
   std::vector<std::shared_ptr<const Routes>> routes;
+  std::vector<Secret> secrets;
 };
 
 // Belongs to the configuration thread: all methods run on its loop.
 //
 // 1. A cluster is handed out once its endpoints are known (or their time is up), and keeps its last
 //    ones until newer are.
-// 2. A listener opens once its routes are known (or their time is up); its sockets are bound when
-// it
-//    comes, so that an address in use is an error of the batch.
-// 3. A new version of a listener keeps its sockets and its connections.
+// 2. A listener opens once the routes of all its chains are known (or their time is up); its
+// sockets
+//    are bound when it comes, so that an address in use is an error of the batch.
+// 3. A new version of a listener keeps its sockets, and the connections of the chains it keeps.
+// 4. Nothing is handed out whose secrets are not all there. When their time is up, a cluster is
+//    without the endpoints that need them, and a listener turns away who asks for a chain that
+//    does; one with no other chain stays closed.
+// 5. Newer secrets are for connections that are made from then on.
 class Configuration {
  public:
   Configuration(EventLoop* loop, Resolver* resolver, telemetry::LogWriter* log_writer,
@@ -55,6 +61,9 @@ class Configuration {
   // What has to be asked for.
   std::vector<std::string> EndpointNames() const;
   std::vector<std::string> RouteNames() const;
+  // All secrets that are named, wherever they come from.
+  std::vector<std::string> SecretNames() const;
+  const TlsContexts& secrets() const { return tls_; }
   // Clusters and listeners that are not handed out yet.
   size_t warming() const;
 
@@ -74,8 +83,10 @@ class Configuration {
   struct ClusterEntry;
   struct ListenerEntry;
 
-  void TakeCluster(const envoy::Cluster& cluster);
-  void ActivateCluster(ClusterEntry* entry, std::vector<UpstreamAddress> addresses);
+  absl::Status TakeCluster(const envoy::Cluster& cluster);
+  // Hands the cluster out with the addresses that are known, once its secrets are.
+  void TryCluster(ClusterEntry* entry);
+  void ActivateCluster(ClusterEntry* entry);
   void TryEndpoints(ClusterEntry* entry);
   void Resolve(ClusterEntry* entry);
   void OnResolved(const std::string& name, uint64_t round, size_t index,
@@ -83,8 +94,14 @@ class Configuration {
   absl::Status TakeListener(const envoy::Listener& listener);
   // One for each worker; an address with port 0 is given the port it got.
   absl::StatusOr<std::vector<int>> OpenSockets(Address* address);
-  void TryRoutes(ListenerEntry* entry);
-  void ActivateListener(ListenerEntry* entry, std::shared_ptr<const Routes> routes);
+  // Whether the settings make a context, as far as that is known before their secrets are.
+  absl::Status CheckTls(const envoy::TransportSocket& tls, TlsContexts::Use use,
+                        const std::string& where);
+  std::shared_ptr<const tls::Context> ContextOf(const envoy::TransportSocket& tls,
+                                                TlsContexts::Use use);
+  void TakeSecrets(const std::vector<Secret>& secrets);
+  void TryListener(ListenerEntry* entry);
+  void ActivateListener(ListenerEntry* entry);
   void Publish();
 
   EventLoop* const loop_;
@@ -96,6 +113,7 @@ class Configuration {
   std::map<std::string, std::unique_ptr<ListenerEntry>> listeners_;
   std::map<std::string, envoy::Endpoints> endpoints_;
   std::map<std::string, std::shared_ptr<const Routes>> routes_;
+  TlsContexts tls_;
   // What the next Publish says; sockets by worker.
   WorkerUpdate pending_;
   std::vector<std::vector<int>> pending_fds_;

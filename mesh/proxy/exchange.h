@@ -185,6 +185,7 @@ class Exchange final : private ConnectionUser, private ConnectionWaiter {
   std::string details_;
   std::string failure_reason_;
   std::string upstream_local_;
+  std::shared_ptr<const TlsFacts> upstream_tls_;
 
   Timer route_timer_;     // until the request has come, then until the response has
   Timer duration_timer_;  // of the whole

@@ -7,8 +7,8 @@
 #include <cmath>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
 #include "mesh/base/strings.h"
 #include "mesh/http/host.h"
 #include "mesh/proxy/exchange.h"
@@ -152,12 +152,11 @@ void Exchange::OnUpstreamFailure(UpstreamFailure failure, int error, bool heard,
   const bool reused = upstream_ != nullptr && upstream_->reused();
   ++upstream_host_->stats.rq_error;
   if (connected) ++cluster_->stats.rq_rx_reset;
-  if (!connected) {
-    failure_reason_ = failure == UpstreamFailure::kConnectTimeout
-                          ? ""
-                          : absl::StrCat("delayed_connect_error:_",
-                                         absl::StrReplaceAll(strerror(error), {{" ", "_"}}));
+  failure_reason_ = upstream_ == nullptr ? "" : upstream_->transport_failure();
+  if (!connected && failure_reason_.empty() && failure != UpstreamFailure::kConnectTimeout) {
+    failure_reason_ = absl::StrCat("delayed_connect_error: ", strerror(error));
   }
+  std::replace(failure_reason_.begin(), failure_reason_.end(), ' ', '_');
   DropUpstream(Drop::kAbort);
   if (response_started_) {
     return FailResponse(Bit(FlagOf(failure)), "upstream_reset_after_response_started");
@@ -275,11 +274,11 @@ void Exchange::OnResponseHead(MessageHead* head) {
   status_ = head->status;
   details_ = "via_upstream";
   upstream_local_ = upstream_->local_address();
+  upstream_tls_ = upstream_->tls_facts();
   replay_.Release();
   replay_whole_ = false;
 
-  PrepareResponse(manager(), listener_config_->listener.direction, host_->date(), upgraded,
-                  &head->headers);
+  PrepareResponse(manager(), listener_config_->direction, host_->date(), upgraded, &head->headers);
   if (!manager().suppress_envoy_headers && request_end_ > 0) {
     head->headers.SetView(
         HeaderId::kXEnvoyUpstreamServiceTime,
@@ -334,9 +333,11 @@ void Exchange::ReplyUpstream(int status, std::string_view reason, uint32_t flags
   reply.status = status;
   reply.details = details;
   reply.flags = flags;
-  const std::string body =
-      absl::StrCat("upstream connect error or disconnect/reset before headers. ",
-                   attempts_ > 1 ? "retried and the latest " : "", "reset reason: ", Absl(reason));
+  const std::string body = absl::StrCat(
+      "upstream connect error or disconnect/reset before headers. ",
+      attempts_ > 1 ? "retried and the latest " : "", "reset reason: ", Absl(reason),
+      absl::StartsWith(failure_reason_, "TLS_error") ? ", transport failure reason: " : "",
+      absl::StartsWith(failure_reason_, "TLS_error") ? failure_reason_ : "");
   reply.body = body;
   reply.overloaded = (flags & Bit(ResponseFlag::kUpstreamOverflow)) != 0;
   Reply(reply);
@@ -367,8 +368,7 @@ void Exchange::Reply(const LocalReply& reply, bool edit) {
     action::ApplyResponse(*listener_config_->routes->config, match_, choice_, route_request_,
                           &variables, &reply_headers_);
   }
-  PrepareResponse(manager(), listener_config_->listener.direction, host_->date(), false,
-                  &reply_headers_);
+  PrepareResponse(manager(), listener_config_->direction, host_->date(), false, &reply_headers_);
   // The rest of a request that is answered already is not waited for.
   const bool close = reply.close || (!request_ended_ && head_->framing != Framing::kNone);
   if (close) reply_headers_.AddView(HeaderId::kConnection, "close");
@@ -431,6 +431,9 @@ telemetry::AccessLogEntry Exchange::LogEntry() const {
   e.downstream_local_address = connection_->local;
   e.downstream_remote_address = connection_->remote;
   e.downstream_direct_remote_address = connection_->remote;
+  e.requested_server_name = connection_->server_name();
+  if (connection_->tls != nullptr) e.downstream_tls = &connection_->tls->text;
+  if (upstream_tls_ != nullptr) e.upstream_tls = &upstream_tls_->text;
   if (route_ != nullptr) e.route_name = route_->name;
   return e;
 }
@@ -438,7 +441,7 @@ telemetry::AccessLogEntry Exchange::LogEntry() const {
 void Exchange::CountResponse(int status) {
   if (status > 0) CountCode(status, &listener_->stats.codes);
   if (!cluster_) return;
-  const bool inbound = listener_config_->listener.direction == envoy::Listener::Direction::kInbound;
+  const bool inbound = listener_config_->direction == envoy::Listener::Direction::kInbound;
   std::vector<RequestSeries>& all = cluster_->stats.series;
   RequestSeries* series = nullptr;
   for (RequestSeries& s : all) {
@@ -502,6 +505,7 @@ void Exchange::Release() {
   details_.clear();
   failure_reason_.clear();
   upstream_local_.clear();
+  upstream_tls_.reset();
   response_headers_ = nullptr;
   response_trailers_ = nullptr;
   request_trailers_ = nullptr;

@@ -2,8 +2,10 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <atomic>
 #include <future>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -78,10 +80,12 @@ class Proxy::Core {
         log_writer_(options_.access_log),
         loop_(std::make_unique<EpollNetwork>()),
         resolver_(&loop_),
-        admin_(&loop_, [this](const std::string& method, const std::string& path,
-                              std::function<void(AdminAnswer)> answer) {
-          AnswerAdmin(method, path, std::move(answer));
-        }) {}
+        admin_(&loop_,
+               [this](const std::string& method, const std::string& path,
+                      std::function<void(AdminAnswer)> answer) {
+                 AnswerAdmin(method, path, std::move(answer));
+               }),
+        local_secrets_(options_.local_secrets.begin(), options_.local_secrets.end()) {}
 
   absl::Status Start() {
     if (options_.concurrency < 1 || options_.concurrency > 256) {
@@ -120,10 +124,12 @@ class Proxy::Core {
         Ads::Start(options_.node, options_.xds_address, options_.log, [this](ConfigBatch batch) {
           Ads::Taken taken;
           KeepOffWildcard(&batch);
+          KeepOffLocalSecrets(&batch);
           OnConfigThread([&] {
             taken.status = configuration_->Apply(batch);
             taken.endpoint_names = configuration_->EndpointNames();
             taken.route_names = configuration_->RouteNames();
+            taken.secret_names = SecretsToAskFor();
             NoteReadiness();
           });
           return taken;
@@ -143,6 +149,30 @@ class Proxy::Core {
       std::string& host = listener.address.host;
       if (host == "0.0.0.0" || host == "::") host = options_.wildcard_address;
     }
+  }
+
+  // ProxyOptions::local_secrets.
+  void KeepOffLocalSecrets(ConfigBatch* batch) {
+    MutexLock lock(&mutex_);
+    batch->secrets.erase(
+        std::remove_if(batch->secrets.begin(), batch->secrets.end(),
+                       [this](const Secret& secret) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+                         return local_secrets_.count(secret.name) > 0;
+                       }),
+        batch->secrets.end());
+  }
+
+  void SetSecrets(std::vector<Secret> secrets) {
+    {
+      MutexLock lock(&mutex_);
+      for (const Secret& secret : secrets) local_secrets_.insert(secret.name);
+    }
+    ConfigBatch batch;
+    batch.secrets = std::move(secrets);
+    OnConfigThread([&] {
+      configuration_->Apply(batch).IgnoreError();  // secrets alone are always taken
+      NoteReadiness();
+    });
   }
 
   absl::Status Apply(ProxyConfig config) {
@@ -260,6 +290,15 @@ class Proxy::Core {
   }
   void NoteReadiness() { IsReady(); }
 
+  std::vector<std::string> SecretsToAskFor() {
+    std::vector<std::string> names;
+    MutexLock lock(&mutex_);
+    for (std::string& name : configuration_->SecretNames()) {
+      if (local_secrets_.count(name) == 0) names.push_back(std::move(name));
+    }
+    return names;
+  }
+
   const Ads* GetAds() {
     MutexLock lock(&mutex_);
     return ads_.get();
@@ -307,7 +346,9 @@ class Proxy::Core {
                      ready ? "LIVE\n" : (draining_ ? "DRAINING\n" : "PRE_INITIALIZING\n")});
     }
     if (path == "/server_info") return answer({200, "application/json", ServerInfo()});
-    if (path == "/certs") return answer({200, "application/json", "{\"certificates\":[]}\n"});
+    if (path == "/certs") {
+      return answer({200, "application/json", CertificatesPage(configuration_->secrets())});
+    }
     if (path == "/listeners") {
       return answer({200, json ? "application/json" : "text/plain; charset=UTF-8",
                      ListenersPage(*configuration_, json)});
@@ -383,6 +424,7 @@ class Proxy::Core {
   std::unique_ptr<Configuration> configuration_;
   Mutex mutex_;
   std::unique_ptr<Ads> ads_;  // set once, under the mutex
+  std::set<std::string> local_secrets_ ABSL_GUARDED_BY(mutex_);
   std::thread thread_;
   std::atomic<bool> running_{false};
   std::atomic<bool> draining_{false};
@@ -401,6 +443,7 @@ absl::StatusOr<std::unique_ptr<Proxy>> Proxy::Start(ProxyOptions options) {
 }
 
 absl::Status Proxy::Apply(ProxyConfig config) { return core_->Apply(std::move(config)); }
+void Proxy::SetSecrets(std::vector<Secret> secrets) { core_->SetSecrets(std::move(secrets)); }
 uint16_t Proxy::ListenerPort(const std::string& name) const { return core_->ListenerPort(name); }
 uint16_t Proxy::admin_port() const { return core_->admin_port(); }
 bool Proxy::Ready() const { return core_->Ready(); }

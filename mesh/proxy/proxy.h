@@ -25,6 +25,7 @@
 #include "mesh/envoy/cluster.h"
 #include "mesh/envoy/endpoint.h"
 #include "mesh/envoy/listener.h"
+#include "mesh/proxy/secret.h"
 #include "mesh/route/action/route_config.h"
 
 namespace mesh::proxy {
@@ -50,6 +51,9 @@ struct ProxyOptions {
   // With 127.0.0.1 a gateway on a laptop is its user's alone.
   std::string wildcard_address;
   int concurrency = 1;
+  // Names of secrets that SetSecrets will give: they are never asked of the control plane, and what
+  // it says of them is not listened to.
+  std::vector<std::string> local_secrets;
   LogSink* log = LogSink::Null();  // components "proxy" and "xds-client"
   // Takes the access logs' lines in the files' place, with the path they would go to; some 200 ms
   // late, on the thread "log-writer". Empty: the files.
@@ -87,6 +91,12 @@ class Proxy {
   // Requests sent after it returns meet the new configuration, requests under way finish with the
   // one they began with. InvalidArgument names, one a line, what was not taken; the rest was.
   absl::Status Apply(ProxyConfig config);
+
+  // Certificates, keys and roots that this process provides, replaced by name, all of one call at
+  // once: no connection sees a new certificate with old roots. Connections made after it returns
+  // use them, those that live go on. Clusters and listeners whose secrets are not there yet wait
+  // for them. The names join ProxyOptions::local_secrets.
+  void SetSecrets(std::vector<Secret> secrets);
 
   // The port a listener is bound to; 0 where there is none of that name, or not yet.
   uint16_t ListenerPort(const std::string& name) const;

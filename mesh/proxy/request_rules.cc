@@ -6,6 +6,7 @@
 
 #include "mesh/http/host.h"
 #include "mesh/http/path.h"
+#include "mesh/proxy/client_cert_header.h"
 #include "mesh/telemetry/access_log.h"
 
 namespace mesh::proxy {
@@ -206,7 +207,8 @@ std::optional<LocalReply> ReadUpgrade(const Hcm& manager, const MessageHead& hea
 }
 
 // One pass over what no rule but these looks at.
-void StripHeaders(const Hcm& manager, RequestParts* parts, HeaderMap* headers) {
+void StripHeaders(const Hcm& manager, const TlsFacts* tls, RequestParts* parts,
+                  HeaderMap* headers) {
   parts->expects_continue = false;
   headers->RemoveIf([&](HeaderMap::Entry& entry) {
     switch (entry.id) {
@@ -236,8 +238,7 @@ void StripHeaders(const Hcm& manager, RequestParts* parts, HeaderMap* headers) {
       case HeaderId::kXEnvoyOriginalPath:
         return manager.use_remote_address;
       case HeaderId::kXForwardedClientCert:
-        // Nobody here has shown a certificate.
-        return manager.client_cert != Hcm::ClientCert::kAlwaysForward;
+        return !KeepsClientCert(manager, tls);
       case HeaderId::kXEnvoy: {
         if (manager.use_remote_address && (entry.name == "x-envoy-downstream-service-cluster" ||
                                            entry.name == "x-envoy-downstream-service-node")) {
@@ -254,11 +255,12 @@ void StripHeaders(const Hcm& manager, RequestParts* parts, HeaderMap* headers) {
 
 void AddOrigin(const Hcm& manager, const ConnectionInfo& connection, HeaderMap* headers) {
   Arena* const arena = headers->arena();
+  const std::string_view own = connection.tls == nullptr ? "http" : "https";
   const std::string_view* const proto = headers->Find(HeaderId::kXForwardedProto);
   const bool proto_known = proto != nullptr && (http::EqualsIgnoreCase(*proto, "http") ||
                                                 http::EqualsIgnoreCase(*proto, "https"));
   if (!manager.use_remote_address) {
-    if (!proto_known) headers->SetView(HeaderId::kXForwardedProto, "http");
+    if (!proto_known) headers->SetView(HeaderId::kXForwardedProto, own);
     return;
   }
   if (!manager.skip_xff_append) {
@@ -272,9 +274,18 @@ void AddOrigin(const Hcm& manager, const ConnectionInfo& connection, HeaderMap* 
                                   : arena->Concat(arena->Concat(list, ","), connection.remote_ip));
   }
   if (manager.xff_num_trusted_hops == 0 || !proto_known) {
-    headers->SetView(HeaderId::kXForwardedProto, "http");
+    headers->SetView(HeaderId::kXForwardedProto, own);
   }
   headers->AddView("x-envoy-external-address", connection.remote_ip);
+}
+
+// Without one in the target, the scheme is what x-forwarded-proto says, which by now is ours or
+// that of a neighbour who is believed.
+void SetScheme(const MessageHead& head, RequestParts* parts) {
+  if (!head.target.empty() && head.target[0] != '/') return;
+  const std::string_view* const proto = head.headers.Find(HeaderId::kXForwardedProto);
+  const bool https = proto != nullptr && http::EqualsIgnoreCase(*proto, "https");
+  parts->scheme = https ? "https" : "http";
 }
 
 void AddRequestId(const Hcm& manager, Random* random, HeaderMap* headers) {
@@ -313,7 +324,8 @@ std::optional<LocalReply> PrepareRequest(const Hcm& manager, const ConnectionInf
   if (has_connection && !RemoveNominated(&head->headers)) {
     return Refuse(400, "http1.connection_header_rejected");
   }
-  StripHeaders(manager, parts, &head->headers);
+  StripHeaders(manager, connection.tls.get(), parts, &head->headers);
+  AddClientCert(manager, connection.tls.get(), &head->headers);
   if (parts->path != "*") {
     switch (http::NormalizePath(manager.path_normalization, &parts->path)) {
       case http::PathOutcome::kReject: {
@@ -332,6 +344,7 @@ std::optional<LocalReply> PrepareRequest(const Hcm& manager, const ConnectionInf
     }
   }
   AddOrigin(manager, connection, &head->headers);
+  SetScheme(*head, parts);
   AddRequestId(manager, random, &head->headers);
   return std::nullopt;
 }

@@ -4,6 +4,7 @@
 #define MESH_PROXY_REQUEST_RULES_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 #include "mesh/proxy/headers.h"
 #include "mesh/proxy/http1.h"
 #include "mesh/proxy/random.h"
+#include "mesh/proxy/tls_facts.h"
 
 namespace mesh::proxy {
 
@@ -22,6 +24,18 @@ struct ConnectionInfo {
   std::string remote_ip;  // "10.0.0.1"
   std::string local;      // "10.0.0.9:80"
   uint16_t local_port = 0;
+  std::shared_ptr<const TlsFacts> tls;  // null: plaintext
+  // What the client's first bytes asked for, where TLS passes through; with TLS ending here,
+  // what the handshake did.
+  std::string requested_server_name;
+
+  // Who the client is, as authorization knows it: the first URI name of its verified certificate;
+  // empty where it has shown none.
+  std::string_view principal() const {
+    if (tls == nullptr || tls->peer_uris.empty()) return {};
+    return tls->peer_uris[0];
+  }
+  std::string_view server_name() const { return requested_server_name; }
 };
 
 // An answer of the proxy's own.

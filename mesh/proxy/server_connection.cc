@@ -1,5 +1,7 @@
 #include "mesh/proxy/server_connection.h"
 
+#include <errno.h>
+
 #include <algorithm>
 #include <memory>
 #include <utility>
@@ -15,11 +17,18 @@ constexpr Nanos kHeadTimeout = 60000 * kMillisecond;
 constexpr size_t kMaxHeldBytes = 64 * 1024;
 // A draining connection that says nothing for so long is closed.
 constexpr Nanos kDrainIdle = 1000 * kMillisecond;
+// Where the filter chain sets none.
+constexpr Nanos kHandshakeTimeout = 15000 * kMillisecond;
 
 }  // namespace
 
+Nanos HandshakeTimeout(const ListenerConfig& config) {
+  const absl::Duration limit = config.chain.handshake_timeout;
+  return limit > absl::ZeroDuration() ? ToNanos(limit) : kHandshakeTimeout;
+}
+
 ServerConnection::ServerConnection(ExchangeHost* host, ConnectionTracker* tracker,
-                                   Ref<ListenerState> listener, uint64_t id, const Address& peer)
+                                   Ref<ListenerState> listener, const Accepted& accepted)
     : Socket(host->loop()),
       host_(host),
       tracker_(tracker),
@@ -28,21 +37,34 @@ ServerConnection::ServerConnection(ExchangeHost* host, ConnectionTracker* tracke
       exchange_(host, this),
       next_timer_(host->loop(), [this] { Process(std::string_view()); }),
       timer_(host->loop(), [this] { OnTimer(); }) {
-  info_.id = id;
-  info_.remote = peer.ToString();
-  info_.remote_ip = peer.ip();
+  info_.id = accepted.id;
+  info_.remote = accepted.peer.ToString();
+  info_.remote_ip = accepted.peer.ip();
+  info_.local = accepted.local.ToString();
+  info_.local_port = accepted.local.port();
+  info_.requested_server_name = accepted.server_name;
   ++listener_->stats.cx_total;
   ++listener_->stats.cx_active;
 }
 
-void ServerConnection::Start(int fd) {
-  const Address local = Address::LocalOf(fd);
-  info_.local = local.ToString();
-  info_.local_port = local.port();
-  set_limit(std::min<size_t>(listener_->config().listener.buffer_limit_bytes, kMaxBufferedBytes));
+void ServerConnection::Start(const Accepted& accepted) {
+  const ListenerConfig& config = listener_->config();
+  set_limit(std::min<size_t>(config.buffer_limit_bytes, kMaxBufferedBytes));
   set_drop_when_broken(true);
   reader_.Begin();
-  Open(fd);
+  if (config.tls != nullptr) {
+    UseTls(config.tls, "");
+    timer_.Arm(HandshakeTimeout(config));
+  } else {
+    ArmIdleTimer();
+  }
+  Open(accepted.fd, accepted.first_bytes);
+}
+
+void ServerConnection::OnConnected() {
+  info_.tls = TakeFacts(*tls());
+  info_.requested_server_name = info_.tls->server_name;
+  CountHandshake(*tls(), &listener_->stats.tls);
   ArmIdleTimer();
 }
 
@@ -58,6 +80,10 @@ void ServerConnection::ArmIdleTimer() {
 
 void ServerConnection::OnTimer() {
   if (exchange_.active()) return;
+  if (connecting()) {
+    ++listener_->stats.handshake_timeout;
+    return Close();
+  }
   if (between_ && reader_.idle()) return CloseWhenFlushed();
   // Half a head, and no more of it for too long.
   ++listener_->stats.rq_timeout;
@@ -181,7 +207,8 @@ void ServerConnection::OnEnd() {
   }
 }
 
-void ServerConnection::OnError(int) {
+void ServerConnection::OnError(int error) {
+  if (error == EPROTO && tls() != nullptr) CountFailure(*tls(), &listener_->stats.tls);
   if (exchange_.active()) exchange_.OnDownstreamGone();
 }
 
@@ -278,6 +305,7 @@ void ServerConnection::OnExchangeOver() {
 
 void ServerConnection::Drain() {
   draining_ = true;
+  if (connecting()) return;
   if (!exchange_.active() && between_ && reader_.idle()) ArmIdleTimer();
 }
 

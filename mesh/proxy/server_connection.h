@@ -12,6 +12,16 @@
 
 namespace mesh::proxy {
 
+// A connection that a listener has taken, and what is known of it by then.
+struct Accepted {
+  int fd = -1;
+  uint64_t id = 0;
+  Address peer;
+  Address local;            // where it was going to
+  std::string first_bytes;  // read already
+  std::string server_name;  // asked for by a TLS hello among them
+};
+
 // What a worker keeps a list of.
 class TrackedConnection {
  public:
@@ -22,8 +32,12 @@ class TrackedConnection {
   virtual bool busy() const = 0;
   // Ends now.
   virtual void Terminate() = 0;
+  // Null before one has been chosen.
   virtual const ListenerState* listener() const = 0;
 };
+
+// How long a handshake with us may take.
+Nanos HandshakeTimeout(const ListenerConfig& config);
 
 class ConnectionTracker {
  public:
@@ -31,12 +45,13 @@ class ConnectionTracker {
   virtual void OnConnectionClosed(TrackedConnection* connection) = 0;
 };
 
-// HTTP/1 (RFC 9112) with persistent connections and pipelining. Deletes itself when it is closed.
+// HTTP/1 (RFC 9112) with persistent connections and pipelining, in plaintext or TLS. Deletes itself
+// when it is closed.
 class ServerConnection final : public Socket, public Downstream, public TrackedConnection {
  public:
   ServerConnection(ExchangeHost* host, ConnectionTracker* tracker, Ref<ListenerState> listener,
-                   uint64_t id, const Address& peer);
-  void Start(int fd);
+                   const Accepted& accepted);
+  void Start(const Accepted& accepted);
 
   void Drain() override;
   bool busy() const override { return exchange_.active() || !reader_.idle(); }
@@ -45,6 +60,7 @@ class ServerConnection final : public Socket, public Downstream, public TrackedC
 
  private:
   // Socket.
+  void OnConnected() override;
   void OnData(std::string_view bytes) override;
   void OnEnd() override;
   void OnError(int error) override;

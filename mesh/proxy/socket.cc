@@ -16,12 +16,13 @@ Socket::~Socket() {
   loop_->Forget(this);
 }
 
-void Socket::Open(int fd) {
+void Socket::Open(int fd, std::string_view first) {
   fd_ = fd;
-  blocked_ = ended_ = finish_ = closing_ = lingering_ = was_full_ = false;
+  blocked_ = wire_ended_ = ended_ = finish_ = closing_ = lingering_ = was_full_ = false;
   interest_.reads = !connecting_ && !paused_;
   interest_.writes = connecting_;
   loop_->network().Watch(fd, this, interest_);
+  if (!first.empty()) Take(first);
 }
 
 bool Socket::Connect(const Address& to, const Address* from, int* error) {
@@ -38,7 +39,7 @@ bool Socket::Connect(const Address& to, const Address* from, int* error) {
 void Socket::UpdateInterest() {
   if (fd_ < 0) return;
   Interest wanted;
-  wanted.reads = !connecting_ && !paused_ && !ended_;
+  wanted.reads = !connecting_ && !paused_ && !ended_ && !wire_ended_;
   wanted.writes = connecting_ || blocked_;
   if (wanted.reads == interest_.reads && wanted.writes == interest_.writes) return;
   interest_ = wanted;
@@ -52,7 +53,11 @@ void Socket::OnReady(const ReadyEvent& event) {
     const int result = loop_->network().ConnectResult(fd_);
     if (result != 0) return Fail(-result);
     connecting_ = false;
-    OnConnected();
+    if (tls_ != nullptr) {
+      AdvanceTls();
+    } else {
+      OnConnected();
+    }
     return UpdateInterest();
   }
   if (event.writable && blocked_) {
@@ -60,7 +65,7 @@ void Socket::OnReady(const ReadyEvent& event) {
     FlushSoon();
   }
   if (event.broken && !interest_.reads && drop_when_broken_) return Fail(ECONNRESET);
-  if ((event.readable || event.hangup) && !paused_ && !ended_) ReadAll();
+  if ((event.readable || event.hangup) && !paused_ && !ended_ && !wire_ended_) ReadAll();
   UpdateInterest();
 }
 
@@ -73,14 +78,31 @@ void Socket::ReadAll() {
     if (n < 0) return Fail(static_cast<int>(-n));
     if (n == 0) {
       if (lingering_) return Close();
-      ended_ = true;
-      return OnEnd();
+      return TakeEnd();
     }
-    bytes_read_ += n;
-    if (!lingering_ && !closing_) OnData(std::string_view(scratch, n));
+    if (!lingering_ && !closing_) Take(std::string_view(scratch, n));
     // Less than was asked for: what may still come is said by the next event.
     if (fd_ < 0 || static_cast<size_t>(n) < EventLoop::kScratchBytes) return;
   }
+}
+
+void Socket::Take(std::string_view bytes) {
+  if (tls_ != nullptr) {
+    tls_->Receive(bytes);
+    return AdvanceTls();
+  }
+  bytes_read_ += bytes.size();
+  OnData(bytes);
+}
+
+void Socket::TakeEnd() {
+  wire_ended_ = true;
+  if (tls_ != nullptr) {
+    tls_->ReceiveEnd();
+    return AdvanceTls();
+  }
+  ended_ = true;
+  OnEnd();
 }
 
 void Socket::PauseReads() {
@@ -91,13 +113,25 @@ void Socket::PauseReads() {
 void Socket::ResumeReads() {
   if (!paused_) return;
   paused_ = false;
+  if (tls_ != nullptr) {
+    read_tls_ = true;
+    FlushSoon();
+  }
   UpdateInterest();
 }
 
 void Socket::Flush() {
-  if (fd_ < 0 || connecting_ || lingering_ || blocked_) return;
-  while (!out_.empty() && !blocked_) {
-    const std::string_view bytes = out_.view();
+  if (fd_ < 0 || connecting_ || lingering_) return;
+  if (read_tls_) {
+    read_tls_ = false;
+    if (!paused_ && !ended_ && !closing_) AdvanceTls();
+    if (fd_ < 0) return;
+  }
+  while (!blocked_) {
+    if (unsent() >= limit_) was_full_ = true;
+    const std::string_view bytes = NextOutgoing();
+    if (fd_ < 0) return;  // TLS failed
+    if (bytes.empty()) break;
     const ssize_t n = loop_->network().Write(fd_, bytes.data(), bytes.size());
     if (n == -EINTR) continue;
     if (n == -EAGAIN || n == -ENOBUFS) {
@@ -105,23 +139,21 @@ void Socket::Flush() {
       break;
     }
     if (n < 0) return FailAfterReading(static_cast<int>(-n));
-    bytes_written_ += n;
-    if (out_.size() >= limit_) was_full_ = true;
-    out_.Consume(n);
     blocked_ = static_cast<size_t>(n) < bytes.size();
+    Sent(n);
   }
-  if (was_full_ && out_.size() <= limit_ / 2) {
+  if (was_full_ && unsent() <= limit_ / 2) {
     was_full_ = false;
     OnDrained();
     if (fd_ < 0) return;
   }
-  if (out_.empty() && closing_) {
+  if (unsent() == 0 && closing_) {
     loop_->network().ShutdownWrites(fd_);
-    if (ended_) return Close();
+    if (wire_ended_) return Close();
     lingering_ = true;
     paused_ = false;
     linger_timer_.Arm(kLinger);
-  } else if (out_.empty() && finish_) {
+  } else if (unsent() == 0 && finish_ && !connecting()) {
     finish_ = false;
     loop_->network().ShutdownWrites(fd_);
   }
@@ -135,12 +167,14 @@ void Socket::FinishWrites() {
 
 void Socket::CloseWhenFlushed() {
   if (fd_ < 0 || closing_) return;
+  if (connecting()) return Close();
   closing_ = true;
   FlushSoon();
 }
 
 void Socket::Close() {
   if (fd_ < 0) return;
+  if (tls_ != nullptr) SayGoodbye();
   Drop();
   OnClosed();
 }
@@ -148,6 +182,7 @@ void Socket::Close() {
 void Socket::Reset() {
   if (fd_ < 0) return;
   loop_->network().SetReset(fd_);
+  goodbye_ = true;  // there is none
   Close();
 }
 
@@ -164,7 +199,7 @@ void Socket::Fail(int error) {
 void Socket::FailAfterReading(int error) {
   out_.Release();
   blocked_ = true;
-  if (!paused_ && !ended_) ReadAll();
+  if (!paused_ && !ended_ && !wire_ended_) ReadAll();
   Fail(error);
 }
 

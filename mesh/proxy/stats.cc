@@ -9,7 +9,25 @@ void AddCodes(const CodeCounts& from, CodeCounts* to) {
   for (const auto& [code, count] : from) CountCode(code, to, count);
 }
 
+void AddNames(const NameCounts& from, NameCounts* to) {
+  for (const auto& [name, count] : from) CountName(name, to, count);
+}
+
 }  // namespace
+
+void TlsStats::Add(const TlsStats& o) {
+  connection_error += o.connection_error;
+  handshake += o.handshake;
+  session_reused += o.session_reused;
+  no_certificate += o.no_certificate;
+  fail_verify_no_cert += o.fail_verify_no_cert;
+  fail_verify_error += o.fail_verify_error;
+  fail_verify_san += o.fail_verify_san;
+  fail_verify_cert_hash += o.fail_verify_cert_hash;
+  AddNames(o.versions, &versions);
+  AddNames(o.ciphers, &ciphers);
+  AddNames(o.curves, &curves);
+}
 
 void ClusterStats::Add(const ClusterStats& o) {
   cx_total += o.cx_total;
@@ -36,6 +54,7 @@ void ClusterStats::Add(const ClusterStats& o) {
   rq_retry_limit_exceeded += o.rq_retry_limit_exceeded;
   rq_stale_retry += o.rq_stale_retry;
   rq_completed += o.rq_completed;
+  tls.Add(o.tls);
   AddCodes(o.codes, &codes);
   rq_time.Add(o.rq_time);
   for (const RequestSeries& s : o.series) {
@@ -77,6 +96,11 @@ void ListenerStats::Add(const ListenerStats& o) {
   rq_idle_timeout += o.rq_idle_timeout;
   no_route += o.no_route;
   no_cluster += o.no_cluster;
+  no_filter_chain_match += o.no_filter_chain_match;
+  pre_cx_timeout += o.pre_cx_timeout;
+  secrets_not_ready += o.secrets_not_ready;
+  handshake_timeout += o.handshake_timeout;
+  tls.Add(o.tls);
   AddCodes(o.codes, &codes);
 }
 

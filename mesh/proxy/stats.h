@@ -56,6 +56,28 @@ struct RequestSeries {
   DurationHistogram duration;
 };
 
+// Name -> how often.
+using NameCounts = std::vector<std::pair<std::string, uint64_t>>;
+inline void CountName(const std::string& name, NameCounts* counts, uint64_t by = 1) {
+  for (auto& [known, count] : *counts) {
+    if (known == name) {
+      count += by;
+      return;
+    }
+  }
+  counts->push_back({name, by});
+}
+
+// Names as in Envoy's TLS statistics, "ssl." left out.
+struct TlsStats {
+  uint64_t connection_error = 0, handshake = 0, session_reused = 0, no_certificate = 0,
+           fail_verify_no_cert = 0, fail_verify_error = 0, fail_verify_san = 0,
+           fail_verify_cert_hash = 0;
+  NameCounts versions, ciphers, curves;
+
+  void Add(const TlsStats& other);
+};
+
 // Names as in Envoy's cluster statistics, "upstream_" left out.
 struct ClusterStats {
   uint64_t cx_total = 0, cx_active = 0, cx_connect_fail = 0, cx_connect_timeout = 0,
@@ -65,6 +87,7 @@ struct ClusterStats {
            rq_pending_overflow = 0, rq_timeout = 0, rq_per_try_timeout = 0, rq_rx_reset = 0,
            rq_tx_reset = 0, rq_retry = 0, rq_retry_success = 0, rq_retry_overflow = 0,
            rq_retry_limit_exceeded = 0, rq_stale_retry = 0, rq_completed = 0;
+  TlsStats tls;
   CodeCounts codes;
   DurationHistogram rq_time;
   std::vector<RequestSeries> series;
@@ -83,6 +106,11 @@ struct ListenerStats {
   uint64_t cx_total = 0, cx_active = 0, cx_protocol_error = 0, cx_rx_bytes = 0, cx_tx_bytes = 0;
   uint64_t rq_total = 0, rq_active = 0, rq_rx_reset = 0, rq_timeout = 0, rq_idle_timeout = 0;
   uint64_t no_route = 0, no_cluster = 0;
+  // Of the listener itself: connections that no chain takes, that said too little before
+  // listener_filters_timeout, whose chain waits for a secret, whose handshake took too long.
+  uint64_t no_filter_chain_match = 0, pre_cx_timeout = 0, secrets_not_ready = 0,
+           handshake_timeout = 0;
+  TlsStats tls;
   CodeCounts codes;
 
   void Add(const ListenerStats& other);

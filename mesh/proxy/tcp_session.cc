@@ -14,7 +14,7 @@ using telemetry::Bit;
 using telemetry::ResponseFlag;
 
 TcpSession::TcpSession(ExchangeHost* host, ConnectionTracker* tracker, Ref<ListenerState> listener,
-                       uint64_t id, const Address& peer)
+                       const Accepted& accepted)
     : host_(host),
       tracker_(tracker),
       listener_(std::move(listener)),
@@ -24,28 +24,52 @@ TcpSession::TcpSession(ExchangeHost* host, ConnectionTracker* tracker, Ref<Liste
       client_(host->loop(), this, false),
       server_(host->loop(), this, true),
       timer_(host->loop(), [this] {
-        if (connected_) {
+        if (client_.connecting()) {
+          ++listener_->stats.handshake_timeout;
+          CloseBoth();
+        } else if (connected_) {
           CloseBoth();
         } else {
           OnConnectTimeout();
         }
       }) {
-  info_.id = id;
-  info_.remote = peer.ToString();
-  info_.remote_ip = peer.ip();
+  info_.id = accepted.id;
+  info_.remote = accepted.peer.ToString();
+  info_.remote_ip = accepted.peer.ip();
+  info_.local = accepted.local.ToString();
+  info_.local_port = accepted.local.port();
+  info_.requested_server_name = accepted.server_name;
   ++listener_->stats.cx_total;
   ++listener_->stats.cx_active;
 }
 
 TcpSession::~TcpSession() = default;
 
-void TcpSession::Start(int fd) {
-  info_.local = Address::LocalOf(fd).ToString();
+void TcpSession::Start(const Accepted& accepted) {
+  client_.set_drop_when_broken(true);
+  if (pinned_->config->tls != nullptr) {
+    // Nobody is connected to before the client has shown who it is.
+    client_.UseTls(pinned_->config->tls, "");
+    timer_.Arm(HandshakeTimeout(*pinned_->config));
+    return client_.Open(accepted.fd, accepted.first_bytes);
+  }
   // Nothing is read before there is somewhere to write it to.
   client_.PauseReads();
-  client_.set_drop_when_broken(true);
-  client_.Open(fd);
+  client_.Open(accepted.fd);
+  early_ = accepted.first_bytes;
+  ChooseCluster();
+}
 
+void TcpSession::OnClientSecured() {
+  info_.tls = TakeFacts(*client_.tls());
+  info_.requested_server_name = info_.tls->server_name;
+  CountHandshake(*client_.tls(), &listener_->stats.tls);
+  client_.PauseReads();
+  timer_.Disarm();
+  ChooseCluster();
+}
+
+void TcpSession::ChooseCluster() {
   uint64_t total = 0;
   for (const envoy::TcpProxy::Target& target : settings().targets) total += target.weight;
   uint64_t drawn = total == 0 ? 0 : host_->random()->Below(total);
@@ -86,6 +110,11 @@ void TcpSession::Connect() {
     ++picked->stats.cx_active;
     ++picked->active_requests;
     int error = 0;
+    if (picked->tls != nullptr) {
+      server_.UseTls(picked->tls->tcp, picked->tls->server_name);
+    } else {
+      server_.UseTls(nullptr, "");
+    }
     if (server_.Connect(picked->address, nullptr, &error)) {
       timer_.Arm(ToNanos(cluster_->cluster().connect_timeout));
       return;
@@ -102,7 +131,12 @@ void TcpSession::OnConnected() {
   connected_ = true;
   timer_.Disarm();
   upstream_local_ = Address::LocalOf(server_.fd()).ToString();
+  if (server_.tls() != nullptr) {
+    upstream_tls_ = TakeFacts(*server_.tls());
+    CountHandshake(*server_.tls(), &cluster_->stats.tls);
+  }
   if (settings().idle_timeout > absl::ZeroDuration()) timer_.Arm(ToNanos(settings().idle_timeout));
+  if (!early_.empty()) OnBytes(false, std::exchange(early_, ""));
   client_.ResumeReads();
 }
 
@@ -135,6 +169,11 @@ void TcpSession::OnSideEnd(bool upstream) {
 }
 
 void TcpSession::OnSideError(bool upstream, int error) {
+  Side& side = upstream ? server_ : client_;
+  if (error == EPROTO && side.tls() != nullptr) {
+    CountFailure(*side.tls(), upstream ? &cluster_->stats.tls : &listener_->stats.tls);
+    (upstream ? failure_reason_ : client_failure_reason_) = TlsFailureReason(*side.tls());
+  }
   if (upstream && !connected_) {
     ++cluster_->stats.cx_connect_fail;
     ++upstream_host_->stats.cx_connect_fail;
@@ -205,6 +244,10 @@ void TcpSession::WriteLog() {
   e.downstream_local_address = info_.local;
   e.downstream_remote_address = info_.remote;
   e.downstream_direct_remote_address = info_.remote;
+  e.requested_server_name = info_.server_name();
+  if (info_.tls != nullptr) e.downstream_tls = &info_.tls->text;
+  if (upstream_tls_ != nullptr) e.upstream_tls = &upstream_tls_->text;
+  e.downstream_transport_failure_reason = client_failure_reason_;
   host_->Log(config, e);
 }
 

@@ -1,4 +1,4 @@
-// A connection passed through as it is: tcp_proxy.
+// A connection passed through as it is: tcp_proxy. TLS may end here on both sides.
 #ifndef MESH_PROXY_TCP_SESSION_H_
 #define MESH_PROXY_TCP_SESSION_H_
 
@@ -17,9 +17,9 @@ namespace mesh::proxy {
 class TcpSession final : public EventHandler, public TrackedConnection {
  public:
   TcpSession(ExchangeHost* host, ConnectionTracker* tracker, Ref<ListenerState> listener,
-             uint64_t id, const Address& peer);
+             const Accepted& accepted);
   ~TcpSession() override;
-  void Start(int fd);
+  void Start(const Accepted& accepted);
 
   // Bytes have no boundary to end at: it goes on until its ends say so or the drain time is over.
   void Drain() override {}
@@ -35,7 +35,13 @@ class TcpSession final : public EventHandler, public TrackedConnection {
         : Socket(loop), session_(session), upstream_(upstream) {}
 
    private:
-    void OnConnected() override { session_->OnConnected(); }
+    void OnConnected() override {
+      if (upstream_) {
+        session_->OnConnected();
+      } else {
+        session_->OnClientSecured();
+      }
+    }
     void OnData(std::string_view bytes) override { session_->OnBytes(upstream_, bytes); }
     void OnEnd() override { session_->OnSideEnd(upstream_); }
     void OnError(int error) override { session_->OnSideError(upstream_, error); }
@@ -46,6 +52,8 @@ class TcpSession final : public EventHandler, public TrackedConnection {
   };
 
   void OnReady(const ReadyEvent&) override {}
+  void OnClientSecured();
+  void ChooseCluster();
   void Connect();
   void OnConnected();
   void OnBytes(bool from_upstream, std::string_view bytes);
@@ -67,6 +75,7 @@ class TcpSession final : public EventHandler, public TrackedConnection {
   ConnectionInfo info_;
   Ref<ClusterState> cluster_;
   Ref<Host> upstream_host_;
+  std::shared_ptr<const TlsFacts> upstream_tls_;
   bool connected_ = false;
   bool holds_connection_ = false;
   bool counted_ = false;
@@ -75,7 +84,9 @@ class TcpSession final : public EventHandler, public TrackedConnection {
   bool over_ = false;
   uint32_t attempts_ = 0;
   uint32_t flags_ = 0;
+  std::string early_;  // what the client said before its chain was chosen
   std::string failure_reason_;
+  std::string client_failure_reason_;
   std::string upstream_local_;
   Nanos start_;
   absl::Time start_time_;

@@ -19,6 +19,8 @@
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
 #include "envoy/extensions/filters/http/cors/v3/cors.pb.h"
+#include "envoy/extensions/filters/listener/http_inspector/v3/http_inspector.pb.h"
+#include "envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.pb.h"
 #include "envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.pb.h"
 #include "google/protobuf/util/json_util.h"
 #include "mesh/envoy/proxy_routes.h"
@@ -31,6 +33,8 @@ template <class Proto>
 Proto FromJson(const std::string& json) {
   // Any's JSON form needs it linked in.
   ::envoy::extensions::retry::host::previous_hosts::v3::PreviousHostsPredicate::descriptor();
+  ::envoy::extensions::filters::listener::http_inspector::v3::HttpInspector::descriptor();
+  ::envoy::extensions::filters::listener::tls_inspector::v3::TlsInspector::descriptor();
   Proto proto;
   const auto status = google::protobuf::util::JsonStringToMessage(json, &proto);
   EXPECT_TRUE(status.ok()) << status.ToString() << "\n" << json;
@@ -48,7 +52,9 @@ Peer::Peer(int fd) : fd_(fd) {
 }
 Peer::~Peer() { Close(); }
 Peer::Peer(Peer&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)), held_(std::move(other.held_)) {}
+    : fd_(std::exchange(other.fd_, -1)),
+      held_(std::move(other.held_)),
+      tls_(std::move(other.tls_)) {}
 
 void Peer::Close() {
   if (fd_ >= 0) close(fd_);
@@ -61,7 +67,7 @@ void Peer::Reset() {
   Close();
 }
 
-bool Peer::Send(const std::string& bytes) {
+bool Peer::SendRaw(std::string_view bytes) {
   size_t at = 0;
   while (at < bytes.size()) {
     const ssize_t n = send(fd_, bytes.data() + at, bytes.size() - at, MSG_NOSIGNAL);
@@ -71,12 +77,71 @@ bool Peer::Send(const std::string& bytes) {
   return true;
 }
 
+// What the session has to say.
+bool Peer::SendTls() {
+  const std::string bytes(tls_->outgoing());
+  tls_->Sent(bytes.size());
+  return SendRaw(bytes);
+}
+
+bool Peer::Send(const std::string& bytes) {
+  if (tls_ == nullptr) return SendRaw(bytes);
+  std::string_view rest = bytes;
+  while (!rest.empty()) {
+    const tls::IoResult written = tls_->Write(rest);
+    if (written.progress == tls::Progress::kFailed) return false;
+    if (written.progress == tls::Progress::kDone) rest.remove_prefix(written.bytes);
+    if (!SendTls()) return false;
+  }
+  return true;
+}
+
+bool Peer::StartTls(std::shared_ptr<const tls::Context> context, const std::string& server_name) {
+  tls_ = std::make_unique<tls::Session>(std::move(context), tls::SessionOptions{server_name});
+  if (!held_.empty()) tls_->Receive(std::exchange(held_, ""));
+  char buffer[65536];
+  for (;;) {
+    const tls::Progress progress = tls_->Handshake();
+    if (!SendTls() || progress == tls::Progress::kFailed) return false;
+    if (progress == tls::Progress::kDone) return true;
+    const ssize_t n = recv(fd_, buffer, sizeof(buffer), 0);
+    if (n < 0) return false;
+    if (n == 0) {
+      tls_->ReceiveEnd();
+    } else {
+      tls_->Receive(std::string_view(buffer, n));
+    }
+  }
+}
+
+void Peer::FinishTls() {
+  tls_->Close();
+  SendTls();
+}
+
 bool Peer::Fill() {
   char buffer[65536];
-  const ssize_t n = recv(fd_, buffer, sizeof(buffer), 0);
-  if (n <= 0) return false;
-  held_.append(buffer, n);
-  return true;
+  for (;;) {
+    if (tls_ != nullptr) {
+      const tls::IoResult read = tls_->Read(absl::MakeSpan(buffer));
+      if (read.progress == tls::Progress::kDone) {
+        held_.append(buffer, read.bytes);
+        return true;
+      }
+      if (!SendTls() || read.progress != tls::Progress::kWantRead) return false;
+    }
+    const ssize_t n = recv(fd_, buffer, sizeof(buffer), 0);
+    if (n < 0) return false;
+    if (tls_ == nullptr) {
+      held_.append(buffer, n);
+      return n > 0;
+    }
+    if (n == 0) {
+      tls_->ReceiveEnd();
+    } else {
+      tls_->Receive(std::string_view(buffer, n));
+    }
+  }
 }
 
 std::string Peer::ReadSome(size_t n) {
@@ -322,13 +387,17 @@ std::string ToCluster(const std::string& cluster, const std::string& more) {
       cluster, "\"", more.empty() ? "" : ",", more, "}}]}");
 }
 
-std::unique_ptr<Proxy> StartProxy(ProxyConfig config, const Options& options) {
+std::unique_ptr<Proxy> StartProxy(ProxyConfig config, const Options& options,
+                                  std::vector<Secret> secrets) {
   ProxyOptions proxy_options;
   proxy_options.node.id = "sidecar~127.0.0.1~test-1.default~default.svc.cluster.local";
   proxy_options.concurrency = options.concurrency;
   proxy_options.make_network = options.make_network;
+  proxy_options.local_secrets = options.local_secrets;
+  proxy_options.access_log = options.access_log;
   auto proxy = Proxy::Start(proxy_options);
   EXPECT_TRUE(proxy.ok()) << proxy.status();
+  if (!secrets.empty()) (*proxy)->SetSecrets(std::move(secrets));
   const absl::Status applied = (*proxy)->Apply(std::move(config));
   EXPECT_TRUE(applied.ok()) << applied;
   return *std::move(proxy);

@@ -13,6 +13,7 @@
 
 #include "mesh/base/mutex.h"
 #include "mesh/proxy/proxy.h"
+#include "mesh/tls/session.h"
 
 namespace mesh::proxy::testing {
 
@@ -50,10 +51,21 @@ class Peer {
   void Close();
   int fd() const { return fd_; }
 
+  // From here on everything goes through TLS, on the side that the context is of. False where the
+  // handshake fails. (A client of TLS 1.3 is done before the server has looked at its certificate.)
+  bool StartTls(std::shared_ptr<const tls::Context> context, const std::string& server_name = "");
+  // Null in plaintext.
+  const tls::Session* tls() const { return tls_.get(); }
+  // Says the close_notify, and reads on.
+  void FinishTls();
+
  private:
   bool Fill();
+  bool SendRaw(std::string_view bytes);
+  bool SendTls();
   int fd_;
   std::string held_;
+  std::unique_ptr<tls::Session> tls_;
 };
 
 Peer Connect(uint16_t port);
@@ -104,10 +116,14 @@ std::string ToCluster(const std::string& cluster, const std::string& more = "");
 
 struct Options {
   int concurrency = 1;
+  std::vector<std::string> local_secrets = {};
+  std::function<void(std::string_view path, std::string_view lines)> access_log = nullptr;
   std::function<std::unique_ptr<Network>()> make_network;
 };
-// A proxy without xDS. Fails the test where it does not take the configuration.
-std::unique_ptr<Proxy> StartProxy(ProxyConfig config, const Options& options = {});
+// A proxy without xDS, given secrets before all else. Fails the test where it does not take the
+// configuration.
+std::unique_ptr<Proxy> StartProxy(ProxyConfig config, const Options& options = {},
+                                  std::vector<Secret> secrets = {});
 // The value of a line of /stats, 0 where there is none.
 uint64_t Stat(const Proxy& proxy, const std::string& name);
 // Waits until a stat has the value.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "mesh/proxy/client_connection.h"
 
@@ -27,16 +28,23 @@ void CloseIdleOf(Host* host) {
 
 void ClusterState::Update(std::shared_ptr<const ClusterConfig> config) {
   config_ = std::move(config);
-  std::map<std::string_view, Ref<Host>> old;
-  for (const Ref<Host>& host : hosts_) old.emplace(host->text, host);
+  // By address and how connections are made.
+  using Key = std::pair<std::string_view, std::string_view>;
+  const auto settings = [](const std::shared_ptr<const UpstreamTls>& tls) {
+    return tls == nullptr ? std::string_view() : std::string_view(tls->settings);
+  };
+  std::map<Key, Ref<Host>> old;
+  for (const Ref<Host>& host : hosts_) old.emplace(Key(host->text, settings(host->tls)), host);
   std::vector<Ref<Host>> hosts;
+  std::vector<std::shared_ptr<const UpstreamTls>> kept;  // whose settings are keys of `old`
   for (const UpstreamAddress& address : config_->endpoints->all) {
-    const auto known = old.find(address.text);
+    const auto known = old.find(Key(address.text, settings(address.tls)));
     if (known != old.end()) {
       hosts.push_back(known->second);
+      kept.push_back(std::exchange(hosts.back()->tls, address.tls));
     } else {
       hosts.push_back(Ref<Host>(new Host(address)));
-      old.emplace(hosts.back()->text, hosts.back());
+      old.emplace(Key(hosts.back()->text, settings(hosts.back()->tls)), hosts.back());
     }
   }
   for (const Ref<Host>& host : hosts_) host->removed = true;

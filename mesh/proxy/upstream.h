@@ -22,10 +22,14 @@ class ClientConnection;
 // One address of a cluster. Outlives its removal while a connection or an exchange refers to it.
 class Host final : public LocalCounted {
  public:
-  explicit Host(const UpstreamAddress& from) : address(from.address), text(from.text) {}
+  explicit Host(const UpstreamAddress& from)
+      : address(from.address), text(from.text), tls(from.tls) {}
 
   const Address address;
   const std::string text;
+  // How connections are made from now on; null: in plaintext. With other settings, which are not
+  // just newer certificates, the address is another host.
+  std::shared_ptr<const UpstreamTls> tls;
   bool removed = false;
   uint32_t active_requests = 0;
   HostStats stats;

@@ -23,9 +23,9 @@ constexpr Nanos kAcceptPause = 100 * kMillisecond;
 // Takes connections off a listening socket, which it owns.
 class Worker::Acceptor final : public EventHandler {
  public:
-  void set_listener(Ref<ListenerState> listener) { listener_ = std::move(listener); }
+  void set_listener(Ref<ListenerChains> listener) { listener_ = std::move(listener); }
 
-  Acceptor(Worker* worker, Ref<ListenerState> listener, int fd)
+  Acceptor(Worker* worker, Ref<ListenerChains> listener, int fd)
       : worker_(worker),
         listener_(std::move(listener)),
         fd_(fd),
@@ -75,7 +75,7 @@ class Worker::Acceptor final : public EventHandler {
 
  private:
   Worker* const worker_;
-  Ref<ListenerState> listener_;
+  Ref<ListenerChains> listener_;
   int fd_;
   Timer pause_timer_;
 };
@@ -137,16 +137,19 @@ void Worker::Take(const WorkerUpdate& update) {
     state->Update(config);
   }
   for (const WorkerUpdate::ListenerChange& change : update.listeners) {
-    const std::string& name = change.config->listener.name;
-    const Ref<ListenerState> state =
-        listeners_.contains(name) ? listeners_[name] : Ref<ListenerState>();
-    if (state && change.fd < 0 && change.takes_over.empty()) {
-      // Connections take the new version with their next request.
-      state->Update(change.config);
+    const std::string& name = change.plan->name;
+    const Ref<ListenerChains> known =
+        listeners_.contains(name) ? listeners_[name] : Ref<ListenerChains>();
+    if (known && change.fd < 0 && change.takes_over.empty()) {
+      // Connections take the new version of their chain with their next request; where there is
+      // none, they end.
+      for (const Ref<ListenerState>& gone : known->Update(change.plan)) {
+        DrainConnectionsOf(gone.get());
+      }
       continue;
     }
     // Another address, or another listener at the same: old connections end with the old one.
-    Ref<ListenerState> created(new ListenerState(change.config));
+    Ref<ListenerChains> created(new ListenerChains(change.plan));
     std::unique_ptr<Acceptor> acceptor;
     if (!change.takes_over.empty()) {
       acceptor = std::move(acceptors_[change.takes_over]);
@@ -181,25 +184,63 @@ void Worker::RemoveListener(const std::string& name) {
     loop_.DeleteLater(std::move(acceptor->second));
     acceptors_.erase(acceptor);
   }
-  found->second->draining = true;
-  for (TrackedConnection* connection : connections_) {
-    if (connection->listener() == found->second.get()) connection->Drain();
-  }
+  found->second->Drain();
+  for (const Ref<ListenerState>& chain : found->second->chains()) DrainConnectionsOf(chain.get());
   listeners_.erase(found);
 }
 
-void Worker::OnAccepted(const Ref<ListenerState>& listener, int fd, const Address& peer) {
+void Worker::DrainConnectionsOf(const ListenerState* chain) {
+  for (TrackedConnection* connection : connections_) {
+    if (connection->listener() == chain) connection->Drain();
+  }
+}
+
+void Worker::OnAccepted(const Ref<ListenerChains>& listener, int fd, const Address& peer) {
+  const ListenerPlan& plan = listener->plan();
+  Accepted accepted;
+  accepted.fd = fd;
   // Ids of different workers do not meet.
-  const uint64_t id = (++next_id_ << 8) | static_cast<uint64_t>(index_ & 0xff);
-  if (listener->config().http() != nullptr) {
-    auto* const connection = new ServerConnection(this, this, listener, id, peer);
+  accepted.id = (++next_id_ << 8) | static_cast<uint64_t>(index_ & 0xff);
+  accepted.peer = peer;
+  accepted.local = plan.inspection.original_destination ? Address::OriginalDestinationOf(fd)
+                                                        : Address::LocalOf(fd);
+  if (!plan.inspects) return Serve(listener, accepted, {});
+  auto* const inspector =
+      new Inspector(&loop_, this, listener, std::move(accepted),
+                    [this](const Ref<ListenerChains>& l, Accepted a, const Inspected& inspected) {
+                      Serve(l, a, inspected);
+                    });
+  connections_.insert(inspector);
+  if (draining_) inspector->Drain();
+  inspector->Start();
+}
+
+void Worker::Serve(const Ref<ListenerChains>& listener, const Accepted& accepted,
+                   const Inspected& inspected) {
+  const std::string to = accepted.local.ip(), from = accepted.peer.ip();
+  envoy::ConnectionFacts facts;
+  facts.destination_ip = to;
+  facts.destination_port = accepted.local.port();
+  facts.source_ip = from;
+  facts.source_port = accepted.peer.port();
+  facts.transport_protocol = inspected.transport_protocol;
+  facts.server_name = accepted.server_name;
+  facts.application_protocols = inspected.application_protocols;
+  const Ref<ListenerState> chain(listener->Find(facts));
+  // A chain with TLS that waits for a secret turns away: it never falls back to plaintext.
+  if (!chain || (chain->config().chain.tls != nullptr && chain->config().tls == nullptr)) {
+    ++(chain ? listener->stats().secrets_not_ready : listener->stats().no_filter_chain_match);
+    return loop_.network().Close(accepted.fd);
+  }
+  if (chain->config().http() != nullptr) {
+    auto* const connection = new ServerConnection(this, this, chain, accepted);
     connections_.insert(connection);
-    connection->Start(fd);
-    if (draining_) connection->Drain();
+    connection->Start(accepted);
+    if (draining_ || chain->draining) connection->Drain();
   } else {
-    auto* const session = new TcpSession(this, this, listener, id, peer);
+    auto* const session = new TcpSession(this, this, chain, accepted);
     connections_.insert(session);
-    session->Start(fd);
+    session->Start(accepted);
   }
 }
 
@@ -257,7 +298,9 @@ WorkerStats Worker::Copy() const {
     for (const Ref<Host>& host : cluster->hosts()) copy.hosts.push_back({host->text, host->stats});
     out.clusters.push_back({name, std::move(copy)});
   }
-  for (const auto& [name, listener] : listeners_) out.listeners.push_back({name, listener->stats});
+  for (const auto& [name, listener] : listeners_) {
+    out.listeners.push_back({name, listener->stats()});
+  }
   out.connections = connections_.size();
   for (const TrackedConnection* connection : connections_) out.busy += connection->busy() ? 1 : 0;
   return out;

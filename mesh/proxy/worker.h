@@ -15,6 +15,7 @@
 #include "mesh/proxy/config.h"
 #include "mesh/proxy/event_loop.h"
 #include "mesh/proxy/exchange.h"
+#include "mesh/proxy/inspector.h"
 #include "mesh/proxy/listener_state.h"
 #include "mesh/proxy/server_connection.h"
 #include "mesh/proxy/stats.h"
@@ -26,10 +27,9 @@ namespace mesh::proxy {
 // name them, removed clusters last.
 struct WorkerUpdate {
   struct ListenerChange {
-    std::shared_ptr<const ListenerConfig> config;
+    std::shared_ptr<const ListenerPlan> plan;
     int fd = -1;  // a new listening socket, the worker's from now on; -1: keeps the one it has
-    // Or that of another listener, which it replaces without a moment in which nobody listens. May
-    // be its own name: another kind of listener at the same address.
+    // Or that of another listener, which it replaces without a moment in which nobody listens.
     std::string takes_over;
   };
   std::vector<std::shared_ptr<const ClusterConfig>> clusters;
@@ -83,7 +83,11 @@ class Worker final : private ExchangeHost, private ConnectionTracker {
 
   void Take(const WorkerUpdate& update);
   void RemoveListener(const std::string& name);
-  void OnAccepted(const Ref<ListenerState>& listener, int fd, const Address& peer);
+  void OnAccepted(const Ref<ListenerChains>& listener, int fd, const Address& peer);
+  // Gives the connection to the chain that takes it.
+  void Serve(const Ref<ListenerChains>& listener, const Accepted& accepted,
+             const Inspected& inspected);
+  void DrainConnectionsOf(const ListenerState* chain);
   WorkerStats Copy() const;
   void FlushLogs();
   void TerminateAll();
@@ -93,7 +97,7 @@ class Worker final : private ExchangeHost, private ConnectionTracker {
   EventLoop loop_;
   Random random_;
   absl::flat_hash_map<std::string, Ref<ClusterState>> clusters_;
-  absl::flat_hash_map<std::string, Ref<ListenerState>> listeners_;
+  absl::flat_hash_map<std::string, Ref<ListenerChains>> listeners_;
   absl::flat_hash_map<std::string, std::unique_ptr<Acceptor>> acceptors_;
   absl::flat_hash_set<TrackedConnection*> connections_;
   uint64_t next_id_ = 0;
