@@ -54,6 +54,8 @@ std::string ToJson(xds::Type type, const std::string& bytes) {
       return ToJson<listener::Listener>(bytes);
     case xds::Type::kRoute:
       return ToJson<routes::RouteConfiguration>(bytes);
+    case xds::Type::kSecret:
+      break;  // never shown
   }
   return "{}";
 }
@@ -68,12 +70,14 @@ std::string WithType(xds::Type type, std::string json) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Ads>> Ads::Start(const ProxyNode& node, const std::string& address,
-                                                LogSink* log, Take take) {
+absl::StatusOr<std::unique_ptr<Ads>> Ads::Start(const ProxyOptions& proxy, Take take) {
   auto ads = std::unique_ptr<Ads>(new Ads(std::move(take)));
+  const ProxyNode& node = proxy.node;
   xds::ClientOptions options;
-  options.address = address;
-  options.log = log;
+  options.address = proxy.xds_address;
+  options.credentials = proxy.xds_credentials;
+  options.server_name = proxy.xds_server_name;
+  options.log = proxy.log;
   options.node.set_id(node.id);
   options.node.set_cluster(node.cluster);
   options.node.set_user_agent_name("mesh-proxy");
@@ -162,6 +166,8 @@ absl::Status Ads::OnUpdate(const xds::Update& update) {
         }
         break;
       }
+      case xds::Type::kSecret:
+        break;
     }
   }
   if (update.type == xds::Type::kCluster) batch.removed_clusters = update.removed;

@@ -31,9 +31,8 @@ class Ads {
   // Hands a batch to the configuration thread and waits for it.
   using Take = std::function<Taken(ConfigBatch)>;
 
-  static absl::StatusOr<std::unique_ptr<Ads>> Start(const ProxyNode& node,
-                                                    const std::string& address, LogSink* log,
-                                                    Take take);
+  // What of the options is about the node, the control plane and the log.
+  static absl::StatusOr<std::unique_ptr<Ads>> Start(const ProxyOptions& options, Take take);
   ~Ads();
 
   // The clusters and the listeners have come at least once.
@@ -41,6 +40,7 @@ class Ads {
   xds::ClientStats stats() const { return client_->stats(); }
   // Envoy's /config_dump: what is in force, as JSON.
   std::string Dump(const std::string& only) const;
+  void Reconnect() { client_->Reconnect(); }
   void Stop();
 
  private:

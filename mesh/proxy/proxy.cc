@@ -120,20 +120,19 @@ class Proxy::Core {
     pthread_setname_np(thread_.native_handle(), "config");
     running_ = true;
     if (options_.xds_address.empty()) return absl::OkStatus();
-    absl::StatusOr<std::unique_ptr<Ads>> ads =
-        Ads::Start(options_.node, options_.xds_address, options_.log, [this](ConfigBatch batch) {
-          Ads::Taken taken;
-          KeepOffWildcard(&batch);
-          KeepOffLocalSecrets(&batch);
-          OnConfigThread([&] {
-            taken.status = configuration_->Apply(batch);
-            taken.endpoint_names = configuration_->EndpointNames();
-            taken.route_names = configuration_->RouteNames();
-            taken.secret_names = SecretsToAskFor();
-            NoteReadiness();
-          });
-          return taken;
-        });
+    absl::StatusOr<std::unique_ptr<Ads>> ads = Ads::Start(options_, [this](ConfigBatch batch) {
+      Ads::Taken taken;
+      KeepOffWildcard(&batch);
+      KeepOffLocalSecrets(&batch);
+      OnConfigThread([&] {
+        taken.status = configuration_->Apply(batch);
+        taken.endpoint_names = configuration_->EndpointNames();
+        taken.route_names = configuration_->RouteNames();
+        taken.secret_names = SecretsToAskFor();
+        NoteReadiness();
+      });
+      return taken;
+    });
     if (!ads.ok()) return ads.status();
     MutexLock lock(&mutex_);
     ads_ = *std::move(ads);
@@ -141,6 +140,10 @@ class Proxy::Core {
   }
 
   ~Core() { Stop(); }
+
+  void ReconnectXds() {
+    if (Ads* const ads = GetAds()) ads->Reconnect();
+  }
 
   // ProxyOptions::wildcard_address.
   void KeepOffWildcard(ConfigBatch* batch) const {
@@ -299,7 +302,7 @@ class Proxy::Core {
     return names;
   }
 
-  const Ads* GetAds() {
+  Ads* GetAds() {
     MutexLock lock(&mutex_);
     return ads_.get();
   }
@@ -444,6 +447,7 @@ absl::StatusOr<std::unique_ptr<Proxy>> Proxy::Start(ProxyOptions options) {
 
 absl::Status Proxy::Apply(ProxyConfig config) { return core_->Apply(std::move(config)); }
 void Proxy::SetSecrets(std::vector<Secret> secrets) { core_->SetSecrets(std::move(secrets)); }
+void Proxy::ReconnectXds() { core_->ReconnectXds(); }
 uint16_t Proxy::ListenerPort(const std::string& name) const { return core_->ListenerPort(name); }
 uint16_t Proxy::admin_port() const { return core_->admin_port(); }
 bool Proxy::Ready() const { return core_->Ready(); }

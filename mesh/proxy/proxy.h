@@ -28,6 +28,10 @@
 #include "mesh/proxy/secret.h"
 #include "mesh/route/action/route_config.h"
 
+namespace grpc {
+class ChannelCredentials;
+}  // namespace grpc
+
 namespace mesh::proxy {
 
 class Network;
@@ -44,6 +48,10 @@ struct ProxyOptions {
   ProxyNode node;
   // Of the control plane's ADS ("127.0.0.1:15010"); empty: configured by Apply alone.
   std::string xds_address;
+  // Asked at each attempt to connect there; null: plaintext. And the name that the control plane's
+  // certificate must have; empty: the address.
+  std::function<std::shared_ptr<grpc::ChannelCredentials>()> xds_credentials;
+  std::string xds_server_name;
   // "127.0.0.1:15000", port 0 for any; empty: no admin. It is on loopback unless told otherwise:
   // who reaches it may stop the proxy.
   std::string admin_address;
@@ -97,6 +105,8 @@ class Proxy {
   // use them, those that live go on. Clusters and listeners whose secrets are not there yet wait
   // for them. The names join ProxyOptions::local_secrets.
   void SetSecrets(std::vector<Secret> secrets);
+  // Connects to the control plane anew, with new credentials. Returns at once.
+  void ReconnectXds();
 
   // The port a listener is bound to; 0 where there is none of that name, or not yet.
   uint16_t ListenerPort(const std::string& name) const;

@@ -94,6 +94,11 @@ class Client::Core {
     thread_ = std::thread([this] { Run(); });
   }
   void SetNames(Type type, std::vector<std::string> names);
+  void Reconnect() {
+    MutexLock lock(&mutex_);
+    reconnect_ = true;
+    changed_.NotifyAll();
+  }
   ClientStats stats() const {
     MutexLock lock(&mutex_);
     return stats_;
@@ -119,6 +124,7 @@ class Client::Core {
   void Receive(const DiscoveryResponse& response);
   absl::Status Load(Type type, const DiscoveryResponse& response);
   void Forget(Type type) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // False: it is time to stop. Reconnect() ends the wait.
   bool AwaitRetry(int failures);
 
   const ClientOptions options_;
@@ -130,6 +136,7 @@ class Client::Core {
   mutable Mutex mutex_;
   CondVar changed_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  bool reconnect_ ABSL_GUARDED_BY(mutex_) = false;
   std::array<Subscription, kTypeCount> subscriptions_ ABSL_GUARDED_BY(mutex_);
   std::array<std::map<std::string, ReceivedPtr>, kTypeCount> held_ ABSL_GUARDED_BY(mutex_);
   ClientStats stats_ ABSL_GUARDED_BY(mutex_);
@@ -174,7 +181,7 @@ bool Client::Core::AwaitRetry(int failures) {
   const auto deadline =
       std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(absl::Seconds(wait));
   MutexLock lock(&mutex_);
-  while (!stopping_ && changed_.WaitUntil(&mutex_, deadline)) {
+  while (!stopping_ && !reconnect_ && changed_.WaitUntil(&mutex_, deadline)) {
   }
   return !stopping_;
 }
@@ -194,9 +201,10 @@ bool Client::Core::RunStream() {
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10000);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetMaxReceiveMessageSize(-1);
+  if (!options_.server_name.empty()) arguments.SetSslTargetNameOverride(options_.server_name);
   const auto channel = grpc::CreateCustomChannel(
       options_.address,
-      options_.credentials != nullptr ? options_.credentials : grpc::InsecureChannelCredentials(),
+      options_.credentials != nullptr ? options_.credentials() : grpc::InsecureChannelCredentials(),
       arguments);
   const auto stub = AggregatedDiscoveryService::NewStub(channel);
 
@@ -204,6 +212,7 @@ bool Client::Core::RunStream() {
   {
     MutexLock lock(&mutex_);
     if (stopping_) return false;
+    reconnect_ = false;
     ++stats_.streams;
     for (Subscription& subscription : subscriptions_) {
       subscription.unsaid = subscription.wanted;
@@ -221,7 +230,7 @@ bool Client::Core::RunStream() {
       MutexLock lock(&mutex_);
       for (;;) {
         if (call.done) break;
-        if (stopping_ && !cancelled) {
+        if ((stopping_ || reconnect_) && !cancelled) {
           cancel = cancelled = true;
           break;
         }
@@ -263,7 +272,7 @@ bool Client::Core::RunStream() {
   {
     MutexLock lock(&mutex_);
     stats_.connected = false;
-    if (!stopping_) ++stats_.stream_failures;
+    if (!cancelled) ++stats_.stream_failures;
   }
   if (!cancelled) {
     options_.log->Log(answered ? LogLevel::kWarning : LogLevel::kDebug, "xds-client",
@@ -392,6 +401,7 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Start(ClientOptions options) {
 void Client::SetNames(Type type, std::vector<std::string> names) {
   core_->SetNames(type, std::move(names));
 }
+void Client::Reconnect() { core_->Reconnect(); }
 ClientStats Client::stats() const { return core_->stats(); }
 void Client::Stop() { core_->Stop(); }
 

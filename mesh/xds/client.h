@@ -62,8 +62,11 @@ struct Update {
 
 struct ClientOptions {
   std::string address;  // of the ADS server, as gRPC names targets: "127.0.0.1:15010"
-  std::shared_ptr<grpc::ChannelCredentials> credentials;  // null: plaintext
-  ::envoy::config::core::v3::Node node;                   // from the root: there is a mesh::envoy
+  // Asked at each attempt to connect, so that a certificate that was renewed is shown from the next
+  // one on; null: plaintext. Called on the client's own thread.
+  std::function<std::shared_ptr<grpc::ChannelCredentials>()> credentials;
+  std::string server_name;  // that the server's certificate must have; empty: `address`
+  ::envoy::config::core::v3::Node node;  // from the root: there is a mesh::envoy
   // Called on the client's own thread, one call at a time. OK acknowledges; an error rejects
   // (its message is what the server's operator reads) and the client keeps what it had.
   // SetNames called from within is sent before the acknowledgement, as servers expect.
@@ -111,6 +114,9 @@ class Client {
   // do not matter. Resources whose names are gone are forgotten without a callback.
   void SetNames(Type type, std::vector<std::string> names);
   ClientStats stats() const;
+  // Ends the present stream and opens another, with new credentials. Nothing is sent anew that the
+  // client has. Returns at once.
+  void Reconnect();
   // Ends the stream; when it returns, no callback runs or will run. Not from within a callback.
   void Stop();
 

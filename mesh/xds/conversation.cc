@@ -186,8 +186,9 @@ bool Conversation::Settled(Type type) const {
 std::optional<Response> Conversation::Next() {
   if (view_ == nullptr) return std::nullopt;
   if (lingering_[0] != nullptr &&
-      std::all_of(kPushOrder.begin(), kPushOrder.end(),
-                  [this](Type type) { return Settled(type) && !state(type).nacked; })) {
+      std::all_of(kPushOrder.begin(), kPushOrder.end(), [this](Type type) {
+        return type == Type::kSecret || (Settled(type) && !state(type).nacked);
+      })) {
     lingering_ = {};
     Measure(Type::kCluster);
     Measure(Type::kEndpoint);
@@ -199,8 +200,8 @@ std::optional<Response> Conversation::Next() {
     const bool clusters_settled = Settled(Type::kCluster);
     if (type == Type::kEndpoint && !clusters_settled && !s.asked) continue;
     if (type == Type::kListener || type == Type::kRoute) {
-      if (!clusters_settled || !Settled(Type::kEndpoint)) break;
-      if (type == Type::kRoute && Due(Type::kListener)) break;
+      if (!clusters_settled || !Settled(Type::kEndpoint)) continue;
+      if (type == Type::kRoute && Due(Type::kListener)) continue;
     }
     Response response;
     response.type = type;

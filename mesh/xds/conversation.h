@@ -10,7 +10,9 @@
 //  3. Nothing is sent twice: a type is due when its version is not the one last sent (or first
 //     claimed by the client), or when the client added names.
 //  4. Order: clusters, endpoints, listeners, routes. What a new view changes waits until the types
-//     before it are answered, except that endpoints which the client asks for are sent at once.
+//     before it are answered, except that endpoints which the client asks for are sent at once, as
+//     are secrets: clusters and listeners that are not warm without them must not wait for each
+//     other.
 //  5. Clusters (and their endpoints) that a view drops stay in what is sent until listeners and
 //     routes of that view are acknowledged; only then are they removed (make before break).
 #ifndef MESH_XDS_CONVERSATION_H_

@@ -363,6 +363,30 @@ TEST_F(ConversationTest, ATypeThatNobodyAsksForIsNotSent) {
   EXPECT_TRUE(conversation_.InSync());
 }
 
+// A proxy does not take a listener into use without the certificate that it shows there.
+TEST_F(ConversationTest, SecretsWaitForNothingAndNothingWaitsForThem) {
+  Subscribe(Type::kCluster);
+  World world = before_;
+  world.secrets = {{"shop", "1"}, {"other", "1"}};
+  conversation_.SetView(ViewOf(world));
+  EXPECT_EQ(Next(), "cds reviews=1");
+  Subscribe(Type::kSecret, {"shop"});
+  EXPECT_EQ(Next(), "sds shop=1") << "clusters are not acknowledged yet";
+  Ack(Type::kCluster);
+  Subscribe(Type::kListener);
+  EXPECT_EQ(Next(), "lds out=1") << "the secret is not acknowledged yet";
+  Ack(Type::kListener);
+  Subscribe(Type::kRoute, {"9080"});
+  EXPECT_EQ(Next(), "rds 9080=1");
+  Ack(Type::kRoute);
+  EXPECT_FALSE(conversation_.InSync());
+  Ack(Type::kSecret);
+  EXPECT_TRUE(conversation_.InSync());
+  world.secrets[0].second = "2";
+  conversation_.SetView(ViewOf(world, 2));
+  EXPECT_THAT(Drain(), ElementsAre("sds shop=2"));
+}
+
 TEST_F(ConversationTest, WhatWasSentCanBeLookedAt) {
   SubscribeAll();
   conversation_.SetView(ViewOf(before_));

@@ -22,6 +22,7 @@ constexpr std::array<TypeFacts, kTypeCount> kTypes = {{
     {"type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment", "eds", false},
     {"type.googleapis.com/envoy.config.listener.v3.Listener", "lds", true},
     {"type.googleapis.com/envoy.config.route.v3.RouteConfiguration", "rds", false},
+    {"type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret", "sds", false},
 }};
 
 const TypeFacts& Facts(Type type) { return kTypes[static_cast<int>(type)]; }

@@ -23,15 +23,16 @@
 
 namespace mesh::xds {
 
-// In the order in which they are pushed: what is referred to before what refers to it.
-enum class Type { kCluster, kEndpoint, kListener, kRoute };
-inline constexpr int kTypeCount = 4;
-inline constexpr std::array<Type, kTypeCount> kPushOrder = {Type::kCluster, Type::kEndpoint,
-                                                            Type::kListener, Type::kRoute};
+// In the order in which they are pushed: what is referred to before what refers to it. Secrets wait
+// for nothing and nothing waits for them: a proxy names them once it has what refers to them.
+enum class Type { kCluster, kEndpoint, kListener, kRoute, kSecret };
+inline constexpr int kTypeCount = 5;
+inline constexpr std::array<Type, kTypeCount> kPushOrder = {
+    Type::kCluster, Type::kEndpoint, Type::kListener, Type::kRoute, Type::kSecret};
 
 // "type.googleapis.com/envoy.config.cluster.v3.Cluster"
 std::string_view TypeUrl(Type type);
-// "cds", "eds", "lds", "rds"
+// "cds", "eds", "lds", "rds", "sds"
 std::string_view ShortName(Type type);
 std::optional<Type> TypeFromUrl(std::string_view url);
 // True of clusters and listeners: a request that names none asks for all of them. The xDS

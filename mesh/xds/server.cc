@@ -35,7 +35,7 @@ std::string_view SyncStateName(SyncState state) {
 // Streams come and go on gRPC's threads; the worker gives them views.
 class Server::Core final : public StreamHost {
  public:
-  explicit Core(ServerOptions options) : options_(std::move(options)), ads_(this) {}
+  explicit Core(ServerOptions options) : options_(std::move(options)) {}
   ~Core() override { Stop(); }
 
   absl::Status Start();
@@ -56,23 +56,26 @@ class Server::Core final : public StreamHost {
           envoy::service::discovery::v3::AggregatedDiscoveryService::Service>;
   class Ads final : public AdsBase {
    public:
-    explicit Ads(Core* core) : core_(core) {}
+    Ads(Core* core, const ListenAddress& listen) : core_(core), listen_(listen) {}
     grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* StreamAggregatedResources(
         grpc::CallbackServerContext* context) override {
-      return Stream::Accept(core_, context, absl::StrCat(core_->next_stream_++, "-"));
+      return Stream::Accept(core_, listen_, context, absl::StrCat(core_->next_stream_++, "-"));
     }
 
    private:
     Core* const core_;
+    const ListenAddress& listen_;  // of the core's options
   };
 
+  absl::Status Listen(const ListenAddress& listen);
   void Work();
   std::vector<std::shared_ptr<Stream>> Newest() const;
 
   const ServerOptions options_;
-  Ads ads_;
   std::atomic<uint64_t> next_stream_{1};
-  std::unique_ptr<grpc::Server> server_;
+  // In the order of the addresses; each server before its service.
+  std::vector<std::unique_ptr<Ads>> ads_;
+  std::vector<std::unique_ptr<grpc::Server>> servers_;
   std::vector<int> ports_;
   std::thread worker_;
 
@@ -90,6 +93,19 @@ class Server::Core final : public StreamHost {
 absl::Status Server::Core::Start() {
   if (options_.source == nullptr) return absl::InvalidArgumentError("xds: no view source");
   if (options_.addresses.empty()) return absl::InvalidArgumentError("xds: no address to listen on");
+  absl::Status listening;
+  for (size_t i = 0; i < options_.addresses.size() && listening.ok(); ++i) {
+    listening = Listen(options_.addresses[i]);
+  }
+  if (!listening.ok()) {
+    for (const auto& server : servers_) server->Shutdown(std::chrono::system_clock::now());
+    return listening;
+  }
+  worker_ = std::thread([this] { Work(); });
+  return absl::OkStatus();
+}
+
+absl::Status Server::Core::Listen(const ListenAddress& listen) {
   grpc::ServerBuilder builder;
   // Two servers on one port would each get some of the proxies.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
@@ -97,24 +113,21 @@ absl::Status Server::Core::Start() {
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 30000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10000);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10000);
-  ports_.assign(options_.addresses.size(), 0);
-  for (size_t i = 0; i < options_.addresses.size(); ++i) {
-    const ListenAddress& listen = options_.addresses[i];
-    builder.AddListeningPort(
-        listen.address,
-        listen.credentials != nullptr ? listen.credentials : grpc::InsecureServerCredentials(),
-        &ports_[i]);
+  int port = 0;
+  builder.AddListeningPort(
+      listen.address,
+      listen.credentials != nullptr ? listen.credentials : grpc::InsecureServerCredentials(),
+      &port);
+  ads_.push_back(std::make_unique<Ads>(this, listen));
+  builder.RegisterService(ads_.back().get());
+  for (grpc::Service* service : listen.services) builder.RegisterService(service);
+  std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  if (server == nullptr || port == 0) {
+    if (server != nullptr) server->Shutdown(std::chrono::system_clock::now());
+    return absl::UnavailableError(absl::StrCat("xds: cannot listen on ", listen.address));
   }
-  builder.RegisterService(&ads_);
-  for (grpc::Service* service : options_.services) builder.RegisterService(service);
-  server_ = builder.BuildAndStart();
-  for (size_t i = 0; i < ports_.size(); ++i) {
-    if (server_ != nullptr && ports_[i] != 0) continue;
-    if (server_ != nullptr) server_->Shutdown(std::chrono::system_clock::now());
-    return absl::UnavailableError(
-        absl::StrCat("xds: cannot listen on ", options_.addresses[i].address));
-  }
-  worker_ = std::thread([this] { Work(); });
+  servers_.push_back(std::move(server));
+  ports_.push_back(port);
   return absl::OkStatus();
 }
 
@@ -195,11 +208,10 @@ void Server::Core::Stop() {
     changed_.NotifyAll();
   }
   if (worker_.joinable()) worker_.join();
-  if (server_ == nullptr) return;
   // Cancels the streams; returns when their last callback has run.
-  server_->Shutdown(std::chrono::system_clock::now());
-  server_->Wait();
-  server_.reset();
+  for (const auto& server : servers_) server->Shutdown(std::chrono::system_clock::now());
+  for (const auto& server : servers_) server->Wait();
+  servers_.clear();
 }
 
 Server::Server(std::unique_ptr<Core> core) : core_(std::move(core)) {}

@@ -14,6 +14,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -27,6 +28,7 @@
 #include "mesh/xds/resource.h"
 
 namespace grpc {
+class CallbackServerContext;
 class ServerCredentials;
 class Service;
 }  // namespace grpc
@@ -38,8 +40,8 @@ struct Peer {
   ::envoy::config::core::v3::Node node;  // as the first request of the stream says
   std::string address;                   // gRPC's form: "ipv4:127.0.0.1:40312"
   absl::Time connected_since;
-  // Identities that the transport authenticated (URI SANs of the client's certificate); empty over
-  // plaintext. What may be seen must follow from these, never from `node`, where it is secret.
+  // Who it is proven to be, as ListenAddress::authenticate says; empty over plaintext. What may be
+  // seen must follow from these, never from `node`, where it is secret.
   std::vector<std::string> authenticated;
 };
 
@@ -109,9 +111,16 @@ struct Sent {
   std::vector<EncodedResourcePtr> resources;
 };
 
+// Each address is a gRPC server of its own: what one serves, another need not.
 struct ListenAddress {
   std::string address;  // "127.0.0.1:15010"; port 0 takes a free one
   std::shared_ptr<grpc::ServerCredentials> credentials;  // null: plaintext
+  // Who is at the other end of a new stream: Peer::authenticated. An error refuses the stream with
+  // that status. Called on gRPC's threads, several at a time. Null: the names in the certificate
+  // that the peer showed, if it did.
+  std::function<absl::StatusOr<std::vector<std::string>>(const grpc::CallbackServerContext&)>
+      authenticate = nullptr;
+  std::vector<grpc::Service*> services = {};  // others at this address; outlive the server
 };
 
 struct ServerOptions {
@@ -120,8 +129,7 @@ struct ServerOptions {
   Observer* observer = nullptr;    // may be null; outlives the server
   LogSink* log = LogSink::Null();  // component "xds"; outlives the server
   const Clock* clock = Clock::Real();
-  std::vector<grpc::Service*> services;  // others on the same addresses; outlive the server
-  std::string identifier = "meshd";      // DiscoveryResponse.control_plane.identifier
+  std::string identifier = "meshd";  // DiscoveryResponse.control_plane.identifier
 };
 
 // Protocol: the xDS protocol's state of the world over one ADS stream a proxy.

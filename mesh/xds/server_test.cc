@@ -23,6 +23,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::MatchesRegex;
+using ::testing::SizeIs;
 
 // Counts what the server says, and can be waited for.
 class Watcher final : public Observer {
@@ -239,7 +240,7 @@ TEST_F(ServerTest, TwoProxiesWithOneViewAreSentTheSameBytes) {
   Proxy one("a", port()), other("b", port());
   ASSERT_TRUE(watcher_.AwaitSynced("a", 1));
   ASSERT_TRUE(watcher_.AwaitSynced("b", 1));
-  for (Type type : kPushOrder) {
+  for (Type type : {Type::kCluster, Type::kEndpoint, Type::kListener, Type::kRoute}) {
     const Sent a = server_->LastSent("a", type), b = server_->LastSent("b", type);
     ASSERT_EQ(a.resources.size(), 1);
     EXPECT_EQ(a.version, b.version);
@@ -323,6 +324,50 @@ TEST_F(ServerTest, AStreamThatDoesNotSayWhoItIsIsRefused) {
   const grpc::Status status = stream->Finish();
   EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
   EXPECT_EQ(status.error_message(), "the first request of a stream must carry node.id");
+}
+
+TEST_F(ServerTest, EachAddressSaysWhoMayCome) {
+  ServerOptions options;
+  std::string known = "somebody";
+  options.addresses = {
+      {"127.0.0.1:0", nullptr},
+      {"127.0.0.1:0", nullptr,
+       [&](const grpc::CallbackServerContext& context) -> absl::StatusOr<std::vector<std::string>> {
+         if (known.empty()) return absl::UnauthenticatedError("who are you?");
+         return std::vector<std::string>{known};
+       }}};
+  options.source = &source_;
+  options.observer = &watcher_;
+  options.log = &log_;
+  server_ = Server::Start(std::move(options)).value();
+  Proxy plain("plain", server_->ports()[0]);
+  Proxy secure("secure", server_->ports()[1]);
+  ASSERT_TRUE(watcher_.AwaitSynced("plain", 1));
+  ASSERT_TRUE(watcher_.AwaitSynced("secure", 1));
+  EXPECT_THAT(server_->Status()[0].peer.authenticated, IsEmpty());
+  EXPECT_THAT(server_->Status()[1].peer.authenticated, ElementsAre("somebody"));
+  secure.client->Stop();
+  known.clear();
+  MemoryLog client_log;
+  Proxy refused("refused", server_->ports()[1], &client_log);
+  ASSERT_TRUE(watcher_.event.Await([&] { return refused.client->stats().stream_failures > 0; }));
+  EXPECT_THAT(client_log.lines(),
+              Contains(absl::StrCat("debug xds-client: stream to 127.0.0.1:", server_->ports()[1],
+                                    " ended: who are you?")));
+}
+
+TEST_F(ServerTest, AClientThatReconnectsIsSentNothingAnew) {
+  StartServer();
+  Proxy proxy("a", port());
+  ASSERT_TRUE(watcher_.AwaitSynced("a", 1));
+  EXPECT_THAT(proxy.Taken(), SizeIs(4));
+  proxy.client->Reconnect();
+  ASSERT_TRUE(watcher_.event.Await([&] {
+    return proxy.client->stats().streams == 2 && server_->Status().size() == 1 &&
+           server_->Status()[0].in_sync;
+  }));
+  EXPECT_EQ(proxy.client->stats().stream_failures, 0);
+  EXPECT_THAT(proxy.Taken(), IsEmpty());
 }
 
 TEST_F(ServerTest, AnAddressInUseIsAnError) {

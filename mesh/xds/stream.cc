@@ -25,12 +25,22 @@ std::string OneLine(std::string text) {
 Stream::Stream(StreamHost* host, std::string nonce_prefix)
     : host_(host), conversation_(std::move(nonce_prefix)) {}
 
-Stream* Stream::Accept(StreamHost* host, grpc::CallbackServerContext* context,
-                       std::string nonce_prefix) {
+Stream* Stream::Accept(StreamHost* host, const ListenAddress& listen,
+                       grpc::CallbackServerContext* context, std::string nonce_prefix) {
   std::shared_ptr<Stream> stream(new Stream(host, std::move(nonce_prefix)));
   stream->self_ = stream;
   stream->peer_.address = context->peer();
-  if (context->auth_context() != nullptr) {
+  if (listen.authenticate != nullptr) {
+    auto authenticated = listen.authenticate(*context);
+    if (!authenticated.ok()) {
+      stream->Say(LogLevel::kWarning, absl::StrCat("refused ", stream->peer_.address, ": ",
+                                                   authenticated.status().message()));
+      stream->End(grpc::Status(static_cast<grpc::StatusCode>(authenticated.status().code()),
+                               std::string(authenticated.status().message())));
+      return stream.get();
+    }
+    stream->peer_.authenticated = *std::move(authenticated);
+  } else if (context->auth_context() != nullptr) {
     for (const grpc::string_ref& identity : context->auth_context()->GetPeerIdentity()) {
       stream->peer_.authenticated.emplace_back(identity.data(), identity.size());
     }

@@ -34,8 +34,8 @@ class StreamHost {
 class Stream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
                      public std::enable_shared_from_this<Stream> {
  public:
-  static Stream* Accept(StreamHost* host, grpc::CallbackServerContext* context,
-                        std::string nonce_prefix);
+  static Stream* Accept(StreamHost* host, const ListenAddress& listen,
+                        grpc::CallbackServerContext* context, std::string nonce_prefix);
 
   // Only once admitted.
   const Peer& peer() const { return peer_; }

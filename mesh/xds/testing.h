@@ -38,7 +38,7 @@ inline ResourceListPtr ListOf(Type type, const Contents& contents) {
 }
 
 struct World {
-  Contents clusters, endpoints, listeners, routes;
+  Contents clusters, endpoints, listeners, routes, secrets = {};
 };
 
 inline ViewPtr ViewOf(const World& world, uint64_t generation = 1) {
@@ -47,6 +47,7 @@ inline ViewPtr ViewOf(const World& world, uint64_t generation = 1) {
   view->Set(Type::kEndpoint, ListOf(Type::kEndpoint, world.endpoints));
   view->Set(Type::kListener, ListOf(Type::kListener, world.listeners));
   view->Set(Type::kRoute, ListOf(Type::kRoute, world.routes));
+  view->Set(Type::kSecret, ListOf(Type::kSecret, world.secrets));
   view->generation = generation;
   return view;
 }
