@@ -27,7 +27,9 @@ struct IssueRequest {
   std::vector<std::string> dns_names = {};
 };
 
-// The roots that a mesh trusts at one time; several while one replaces another. Frozen.
+// The roots that a mesh trusts at one time; several while one replaces another. Certificates that
+// are issued now lead to the first, so that whoever holds one that does not knows to renew it.
+// Frozen.
 struct TrustBundle {
   std::vector<tls::Certificate> roots;
 };

@@ -105,9 +105,12 @@ absl::StatusOr<std::shared_ptr<const PluggedInAuthority::Loaded>> PluggedInAutho
     SigningKey signer{*certificate, *key, chain, root};
     const absl::Status works = TrySigning(signer, options.leaf, now);
     if (works.ok()) {
+      auto bundle = std::make_shared<TrustBundle>(TrustBundle{{root}});
+      for (const tls::Certificate& other : *roots) {
+        if (other != root) bundle->roots.push_back(other);
+      }
       return std::make_shared<const Loaded>(
-          Loaded{files->Digest(), std::move(signer),
-                 std::make_shared<const TrustBundle>(TrustBundle{*roots})});
+          Loaded{files->Digest(), std::move(signer), std::move(bundle)});
     }
     if (why.ok()) why = works;
   }

@@ -63,12 +63,15 @@ struct SelfSignedAuthority::State {
   }
 
   void Derive() {
-    auto all = std::make_shared<TrustBundle>();
-    for (const Root& root : roots) {
-      all->roots.insert(all->roots.end(), root.certificates.begin(), root.certificates.end());
+    const size_t signing = phase == RotationPhase::kSwitched ? 1 : 0;
+    const Root& root = roots[signing];
+    auto all = std::make_shared<TrustBundle>(TrustBundle{root.certificates});
+    for (size_t i = 0; i < roots.size(); ++i) {
+      if (i == signing) continue;
+      all->roots.insert(all->roots.end(), roots[i].certificates.begin(),
+                        roots[i].certificates.end());
     }
     bundle = std::move(all);
-    const Root& root = phase == RotationPhase::kSwitched ? roots[1] : roots[0];
     signer =
         std::make_shared<const SigningKey>(SigningKey{root.newest(), root.key, {}, root.newest()});
   }

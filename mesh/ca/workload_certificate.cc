@@ -68,6 +68,49 @@ absl::StatusOr<WorkloadCertificate::Held> WorkloadCertificate::Obtain() {
               before == nullptr ? 1 : before->generation + 1};
 }
 
+void WorkloadCertificate::Become(std::shared_ptr<const Held> fresh) {
+  std::vector<std::function<void(std::shared_ptr<const Held>)>> listeners;
+  {
+    MutexLock lock(&mutex_);
+    held_ = fresh;
+    listeners = listeners_;
+  }
+  for (const auto& listener : listeners) listener(fresh);
+}
+
+absl::Status WorkloadCertificate::Adopt(tls::Identity identity,
+                                        std::vector<tls::Certificate> roots) {
+  const tls::Certificate& leaf = identity.chain.front();
+  const auto id = leaf.SpiffeIdentity();
+  if (!id.ok()) return id.status();
+  const absl::Time now = options_.clock->Now();
+  const absl::Status leads =
+      tls::VerifyChain(identity.chain, tls::TrustRoots(roots), {now, tls::PeerRole::kAny});
+  if (!leads.ok()) return absl::FailedPreconditionError(leads.message());
+  next_ = RenewalTime(leaf.not_before(), leaf.not_after(),
+                      options_.jitter ? options_.jitter() : RandomJitter());
+  options_.log->Log(LogLevel::kInfo, "ca",
+                    absl::StrCat("goes on with the certificate of ", id->ToString(),
+                                 ", which expires ", InWords(leaf.not_after(), now)));
+  Become(std::make_shared<const Held>(Held{std::move(identity), std::move(roots), 1}));
+  return absl::OkStatus();
+}
+
+void WorkloadCertificate::SetRoots(std::vector<tls::Certificate> roots) {
+  const auto before = current();
+  if (before == nullptr || roots.empty() || before->roots == roots) return;
+  const absl::Time now = options_.clock->Now();
+  const absl::Status leads = tls::VerifyChain(
+      before->identity.chain, tls::TrustRoots({roots.front()}),
+      {std::max(now, before->identity.chain.front().not_before()), tls::PeerRole::kAny});
+  if (!leads.ok()) next_ = absl::InfinitePast();
+  options_.log->Log(LogLevel::kInfo, "ca",
+                    absl::StrCat("trusts ", roots.size(), roots.size() == 1 ? " root" : " roots",
+                                 leads.ok() ? "" : "; the certificate is renewed from the first"));
+  Become(std::make_shared<const Held>(
+      Held{before->identity, std::move(roots), before->generation + 1}));
+}
+
 void WorkloadCertificate::RaiseAlarm(absl::Time now, const absl::Status& why) {
   const auto held = current();
   if (held == nullptr) return;
@@ -115,14 +158,11 @@ absl::Time WorkloadCertificate::Poll() {
       LogLevel::kInfo, "ca",
       absl::StrCat("certificate ", fresh->generation, " of ", leaf.SpiffeIdentity()->ToString(),
                    " expires ", InWords(leaf.not_after(), now)));
-  std::vector<std::function<void(std::shared_ptr<const Held>)>> listeners;
   {
     MutexLock lock(&mutex_);
-    held_ = fresh;
     last_error_ = absl::OkStatus();
-    listeners = listeners_;
   }
-  for (const auto& listener : listeners) listener(fresh);
+  Become(std::move(fresh));
   return std::min(next_, now + kLongestWait);
 }
 

@@ -55,11 +55,20 @@ class WorkloadCertificate {
 
   explicit WorkloadCertificate(WorkloadCertificateOptions options);
 
+  // What an earlier process held: in force from now on, and renewed when it is time.
+  // FailedPrecondition where it has expired or does not lead to its roots. Before the first Poll
+  // only.
+  absl::Status Adopt(tls::Identity identity, std::vector<tls::Certificate> roots);
+
   // Renews when it is time: at first, then between 40 and 50 % of the certificate's life; after a
   // failure again after a growing while (lifetime.h). A certificate that is not for the new key,
   // has no SPIFFE id or another one than before, or does not lead to the roots beside it, counts as
   // a failure: what was held stays. Returns when to call again.
   absl::Time Poll();
+  // The roots to trust, as an authenticated source says between two renewals; nothing where they
+  // are the same. Where the certificate held does not lead to the first of them, the next Poll
+  // renews it. Poll's thread only, once there is a certificate.
+  void SetRoots(std::vector<tls::Certificate> roots);
 
   std::shared_ptr<const Held> current() const;
   // OK, or why the last attempt failed.
@@ -69,6 +78,7 @@ class WorkloadCertificate {
 
  private:
   absl::StatusOr<Held> Obtain();
+  void Become(std::shared_ptr<const Held> fresh);
   void RaiseAlarm(absl::Time now, const absl::Status& why);
 
   const WorkloadCertificateOptions options_;

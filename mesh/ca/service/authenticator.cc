@@ -6,6 +6,7 @@
 #include "absl/strings/strip.h"
 #include "mesh/authz/json.h"
 #include "mesh/base/strings.h"
+#include "mesh/ca/join_token.h"
 #include "mesh/tls/certificate.h"
 #include "mesh/tls/digest.h"
 #include "mesh/tls/verify.h"
@@ -117,6 +118,13 @@ absl::StatusOr<Caller> JoinTokens::Authenticate(const Credentials& credentials) 
   entries_.erase(found);
   if (clock_->Now() >= entry.expires) return Refuse("it has expired");
   return Caller{entry.identity, "join token"};
+}
+
+absl::StatusOr<Caller> JoinTokenDirectory::Authenticate(const Credentials& credentials) {
+  if (credentials.bearer_token.empty()) return Refuse("none was shown");
+  auto identity = UseJoinToken(directory_, credentials.bearer_token, clock_->Now());
+  if (!identity.ok()) return identity.status();
+  return Caller{*std::move(identity), "join token"};
 }
 
 }  // namespace mesh::ca

@@ -17,6 +17,10 @@
 #include "mesh/ca/issuer.h"
 #include "mesh/tls/spiffe.h"
 
+namespace grpc {
+class CallbackServerContext;
+}  // namespace grpc
+
 namespace mesh::ca {
 
 // What a caller shows.
@@ -24,6 +28,9 @@ struct Credentials {
   std::string peer_chain_pem;  // of an authenticated TLS connection; empty: it showed none
   std::string bearer_token;    // of "authorization: Bearer TOKEN"; empty: there is none
 };
+
+// Of a call over gRPC. Of two authorization headers neither is believed.
+Credentials CredentialsOf(const grpc::CallbackServerContext& context);
 
 struct Caller {
   tls::SpiffeId identity;
@@ -109,6 +116,20 @@ class JoinTokens final : public Authenticator {
   const Clock* const clock_;
   Mutex mutex_;
   std::map<std::string, Entry> entries_ ABSL_GUARDED_BY(mutex_);  // by the token's hash
+};
+
+// The same between processes of one user: tokens in a directory (ca/join_token.h).
+class JoinTokenDirectory final : public Authenticator {
+ public:
+  explicit JoinTokenDirectory(std::string directory, const Clock* clock = Clock::Real())
+      : directory_(std::move(directory)), clock_(clock) {}
+
+  std::string_view name() const override { return "join token"; }
+  absl::StatusOr<Caller> Authenticate(const Credentials& credentials) override;
+
+ private:
+  const std::string directory_;
+  const Clock* const clock_;
 };
 
 }  // namespace mesh::ca

@@ -20,7 +20,16 @@ absl::StatusOr<ObtainedChain> CertificateClient::Request(const std::string& csr_
   istio::v1::auth::IstioCertificateResponse response;
   request.set_csr(csr_pem);
   request.set_validity_duration(absl::ToInt64Seconds(options_.lifetime));
+  {
+    MutexLock lock(&mutex_);
+    if (cancelled_) return absl::CancelledError("cancelled");
+    under_way_.insert(&context);
+  }
   const grpc::Status status = stub_->CreateCertificate(&context, request, &response);
+  {
+    MutexLock lock(&mutex_);
+    under_way_.erase(&context);
+  }
   if (!status.ok()) {
     return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
   }
@@ -37,6 +46,12 @@ absl::StatusOr<ObtainedChain> CertificateClient::Request(const std::string& csr_
     into.insert(into.end(), list->begin(), list->end());
   }
   return obtained;
+}
+
+void CertificateClient::Cancel() {
+  MutexLock lock(&mutex_);
+  cancelled_ = true;
+  for (grpc::ClientContext* context : under_way_) context->TryCancel();
 }
 
 }  // namespace mesh::ca

@@ -4,13 +4,20 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "api/security/v1alpha1/ca.grpc.pb.h"
 #include "grpcpp/channel.h"
+#include "mesh/base/mutex.h"
 #include "mesh/ca/workload_certificate.h"
+
+namespace grpc {
+class ClientContext;
+}  // namespace grpc
 
 namespace mesh::ca {
 
@@ -30,10 +37,15 @@ class CertificateClient {
  public:
   explicit CertificateClient(CertificateClientOptions options);
   absl::StatusOr<ObtainedChain> Request(const std::string& csr_pem);
+  // Requests under way and later ones end with Cancelled.
+  void Cancel();
 
  private:
   const CertificateClientOptions options_;
   const std::unique_ptr<istio::v1::auth::IstioCertificateService::Stub> stub_;
+  Mutex mutex_;
+  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
+  std::set<grpc::ClientContext*> under_way_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace mesh::ca

@@ -33,6 +33,10 @@ Secret RootsSecret(std::string_view name, absl::Span<const tls::Certificate> roo
   return secret;
 }
 
+std::string SecretVersion(const Secret& secret) {
+  return absl::BytesToHexString(tls::Sha256(secret.SerializeAsString()));
+}
+
 // One stream. A write is in flight from the moment `writing_` is set until OnWriteDone; Finish
 // waits for it, so that nothing is started behind it.
 class SecretService::Stream final
@@ -40,8 +44,23 @@ class SecretService::Stream final
  public:
   explicit Stream(SecretService* service) : service_(service) {}
 
-  void Start(std::shared_ptr<Stream> self) {
+  void Start(std::shared_ptr<Stream> self, absl::StatusOr<std::string> peer_chain) {
     self_ = std::move(self);
+    if (!peer_chain.ok()) {
+      service_->log_->Log(LogLevel::kWarning, "sds",
+                          absl::StrCat("refused a stream: ", peer_chain.status().message()));
+      {
+        MutexLock lock(&mutex_);
+        closing_ = true;
+      }
+      Finish(grpc::Status(static_cast<grpc::StatusCode>(peer_chain.status().code()),
+                          std::string(peer_chain.status().message())));
+      return;
+    }
+    {
+      MutexLock lock(&mutex_);
+      status_.peer_chain = *std::move(peer_chain);
+    }
     StartRead(&request_);
   }
 
@@ -69,9 +88,11 @@ class SecretService::Stream final
       const auto entries = service_->entries();
       DiscoveryResponse response;
       std::string versions;
+      std::map<std::string, std::string> contents;
       for (const std::string& name : names_) {
         const auto found = entries->find(name);
         if (found == entries->end()) continue;
+        contents[name] = found->second.version;
         absl::StrAppend(&versions, name, "=", found->second.version, ";");
         auto* resource = response.add_resources();
         resource->set_type_url(kTypeUrl);
@@ -84,6 +105,7 @@ class SecretService::Stream final
       response.set_nonce(absl::StrCat(++nonce_));
       response.set_type_url(kTypeUrl);
       status_.sent_version = version;
+      sent_ = std::move(contents);
       response_ = std::move(response);
       writing_ = true;
     }
@@ -126,6 +148,7 @@ class SecretService::Stream final
                                        " refuses a secret: ", absl::CHexEscape(status_.refusal)));
     } else {
       status_.acknowledged_version = request_.version_info();
+      status_.acknowledged = sent_;
       status_.refusal.clear();
     }
   }
@@ -137,19 +160,22 @@ class SecretService::Stream final
   mutable Mutex mutex_;
   std::vector<std::string> names_ ABSL_GUARDED_BY(mutex_);
   StreamStatus status_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, std::string> sent_ ABSL_GUARDED_BY(mutex_);  // of the last answer
   uint64_t nonce_ ABSL_GUARDED_BY(mutex_) = 0;
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool closing_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 grpc::ServerBidiReactor<DiscoveryRequest, DiscoveryResponse>* SecretService::StreamSecrets(
-    grpc::CallbackServerContext*) {
+    grpc::CallbackServerContext* context) {
+  absl::StatusOr<std::string> peer_chain = std::string();
+  if (admit_ != nullptr) peer_chain = admit_(*context);
   auto stream = std::make_shared<Stream>(this);
   {
     MutexLock lock(&mutex_);
     streams_.push_back(stream);
   }
-  stream->Start(stream);
+  stream->Start(stream, std::move(peer_chain));
   return stream.get();
 }
 
@@ -168,7 +194,7 @@ std::shared_ptr<const SecretService::Entries> SecretService::entries() const {
 void SecretService::Put(Entries* entries, const Secret& secret) {
   Entry entry;
   entry.bytes = secret.SerializeAsString();
-  entry.version = absl::BytesToHexString(tls::Sha256(entry.bytes));
+  entry.version = SecretVersion(secret);
   (*entries)[secret.name()] = std::move(entry);
 }
 

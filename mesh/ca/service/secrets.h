@@ -5,16 +5,19 @@
 //   builder.AddListeningPort("unix:/run/agent/sds", grpc::InsecureServerCredentials());
 //   builder.RegisterService(&service);
 //
-// Private keys go to whoever can connect: serve it on a Unix socket in a directory of mode 0700.
+// Private keys go to whoever can connect: serve it on a Unix socket in a directory of mode 0700, or
+// give it nothing but roots.
 #ifndef MESH_CA_SERVICE_SECRETS_H_
 #define MESH_CA_SERVICE_SECRETS_H_
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "envoy/extensions/transport_sockets/tls/v3/secret.pb.h"
 #include "envoy/service/secret/v3/sds.grpc.pb.h"
@@ -35,13 +38,19 @@ using Secret = envoy::extensions::transport_sockets::tls::v3::Secret;
 Secret CertificateSecret(std::string_view name, const tls::Identity& identity);
 // Roots to trust.
 Secret RootsSecret(std::string_view name, absl::Span<const tls::Certificate> roots);
+// A hash of its content, as SecretService::StreamStatus has it.
+std::string SecretVersion(const Secret& secret);
 
 // envoy.service.secret.v3.SecretDiscoveryService, state of the world. Thread-safe. Calls run on
 // gRPC's threads. A name that is not there is answered when it comes.
 class SecretService final
     : public envoy::service::secret::v3::SecretDiscoveryService::CallbackService {
  public:
-  explicit SecretService(LogSink* log = LogSink::Null()) : log_(log) {}
+  // Who opens a stream, as PEM: its certificate chain; an error refuses the stream. Null: anybody,
+  // and nobody is known.
+  using Admit = std::function<absl::StatusOr<std::string>(const grpc::CallbackServerContext&)>;
+  explicit SecretService(LogSink* log = LogSink::Null(), Admit admit = nullptr)
+      : log_(log), admit_(std::move(admit)) {}
 
   // From now on; every stream that asked for the name and has other content is sent it.
   void Set(Secret secret);
@@ -53,7 +62,10 @@ class SecretService final
     std::string node;
     std::vector<std::string> names;
     std::string sent_version, acknowledged_version;
-    std::string refusal;  // of the last one that was refused
+    // SecretVersion of each secret that the peer has acknowledged last.
+    std::map<std::string, std::string> acknowledged;
+    std::string refusal;     // of the last one that was refused
+    std::string peer_chain;  // as `Admit` said
   };
   std::vector<StreamStatus> streams() const;
 
@@ -75,6 +87,7 @@ class SecretService final
   void Forget(const Stream* stream);
 
   LogSink* const log_;
+  const Admit admit_;
   Mutex change_;  // held over a whole change
   mutable Mutex mutex_;
   std::shared_ptr<const Entries> entries_ ABSL_GUARDED_BY(mutex_) =
