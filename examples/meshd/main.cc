@@ -3,6 +3,7 @@
 //
 //   meshd --config examples/bookinfo/yaml
 //   meshd --config a.yaml,b/ --config c/ --mesh mesh.yaml
+//   meshd --config a.yaml --ca_dir /var/lib/meshd/ca          with certificates, on port 15012
 
 #include <signal.h>
 
@@ -15,6 +16,7 @@
 #include "absl/flags/parse.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "examples/program/usage.h"
 #include "mesh/base/log.h"
 #include "mesh/discovery/control_plane.h"
@@ -31,6 +33,23 @@ ABSL_FLAG(std::string, default_namespace, "default", "of objects that name none"
 ABSL_FLAG(std::string, pod_range, "10.244.0.0/16", "addresses of pods that only Deployments name");
 ABSL_FLAG(bool, expand_deployments, true,
           "a Deployment stands for its pods; false where every pod comes as a Pod object");
+ABSL_FLAG(std::string, ca_dir, "",
+          "of the certificate authority, mode 0700: its state, or ca-cert.pem, ca-key.pem, "
+          "root-cert.pem and cert-chain.pem of one that is plugged in; empty: no authority");
+ABSL_FLAG(std::string, secure_address, "127.0.0.1:15012",
+          "where proxies connect over TLS and ask for certificates, with --ca_dir");
+ABSL_FLAG(absl::Duration, certificate_lifetime, absl::Hours(24),
+          "of workloads that ask for none; at most 90 days");
+ABSL_FLAG(std::string, join_tokens, "",
+          "a directory, mode 0700, of tokens for one use, as a local runner makes them");
+ABSL_FLAG(std::string, token_keys, "",
+          "a file with the JSON Web Key Set of service account tokens; followed as it changes");
+ABSL_FLAG(std::string, token_issuer, "", "who signs these tokens (\"iss\" in them)");
+ABSL_FLAG(std::vector<std::string>, token_audiences, {"istio-ca"},
+          "one of which these tokens must be for");
+ABSL_FLAG(bool, ca_rotation, false,
+          "let POST /ca/rotate on the monitoring address replace the root step by step "
+          "(meshctl ca rotate)");
 ABSL_FLAG(std::string, log_level, "info", "debug, info, warning or error");
 
 namespace {
@@ -103,6 +122,18 @@ int main(int argc, char** argv) {
   options.world.registry.pod_range = absl::GetFlag(FLAGS_pod_range);
   options.world.registry.expand_deployments = absl::GetFlag(FLAGS_expand_deployments);
   options.log = &log;
+  if (!absl::GetFlag(FLAGS_ca_dir).empty()) {
+    mesh::discovery::AuthorityOptions authority;
+    authority.directory = absl::GetFlag(FLAGS_ca_dir);
+    authority.leaf.default_lifetime = absl::GetFlag(FLAGS_certificate_lifetime);
+    authority.join_token_directory = absl::GetFlag(FLAGS_join_tokens);
+    authority.token_keys_file = absl::GetFlag(FLAGS_token_keys);
+    authority.token_issuer = absl::GetFlag(FLAGS_token_issuer);
+    authority.token_audiences = absl::GetFlag(FLAGS_token_audiences);
+    authority.rotation_over_http = absl::GetFlag(FLAGS_ca_rotation);
+    options.authority = std::move(authority);
+    options.secure_address = absl::GetFlag(FLAGS_secure_address);
+  }
   auto control_plane = mesh::discovery::ControlPlane::Start(std::move(options));
   if (!control_plane.ok()) {
     const bool unreadable = absl::IsNotFound(control_plane.status()) ||

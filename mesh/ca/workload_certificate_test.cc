@@ -173,6 +173,46 @@ TEST_F(WorkloadCertificateTest, AnIdentityDoesNotChangeUnderway) {
             "spiffe://cluster.local/ns/default/sa/admin");
 }
 
+// Roots come in order: the first is the one that is issued from.
+TEST_F(WorkloadCertificateTest, IsRenewedAtOnceWhenAnotherRootIsIssuedFrom) {
+  WorkloadCertificate certificate(options_);
+  std::vector<size_t> heard;
+  certificate.OnChange([&](auto held) { heard.push_back(held->roots.size()); });
+  certificate.Poll();
+  ASSERT_TRUE(authority_->AnnounceNewRoot().ok());
+  certificate.SetRoots(authority_->bundle()->roots);
+  certificate.SetRoots(authority_->bundle()->roots);
+  certificate.Poll();
+  EXPECT_EQ(requests_, 1) << "the old root is still issued from";
+  EXPECT_THAT(heard, testing::ElementsAre(1, 2));
+  ASSERT_TRUE(authority_->SwitchToNewRoot({}).ok());
+  certificate.SetRoots(authority_->bundle()->roots);
+  certificate.Poll();
+  EXPECT_EQ(requests_, 2);
+  EXPECT_THAT(heard, testing::ElementsAre(1, 2, 2, 2));
+  EXPECT_TRUE(tls::VerifyChain(certificate.current()->identity.chain,
+                               tls::TrustRoots({authority_->bundle()->roots[0]}),
+                               {clock_.Now(), tls::PeerRole::kAny})
+                  .ok());
+}
+
+TEST_F(WorkloadCertificateTest, GoesOnWithWhatAnEarlierProcessHeld) {
+  WorkloadCertificate earlier(options_);
+  earlier.Poll();
+  const auto held = earlier.current();
+  WorkloadCertificate certificate(options_);
+  ASSERT_TRUE(certificate.Adopt(held->identity, held->roots).ok());
+  certificate.Poll();
+  EXPECT_EQ(requests_, 1) << "of the earlier one";
+  MoveTo(absl::Hours(50));
+  certificate.Poll();
+  EXPECT_EQ(requests_, 2);
+  MoveTo(absl::Hours(101));
+  WorkloadCertificate late(options_);
+  EXPECT_EQ(late.Adopt(held->identity, held->roots).code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(late.current(), nullptr);
+}
+
 // The authority's clock is two minutes ahead of ours, or behind.
 TEST_F(WorkloadCertificateTest, TwoMinutesOfSkewAreNothing) {
   for (const absl::Duration skew : {absl::Minutes(2), -absl::Minutes(2)}) {

@@ -15,15 +15,18 @@ void AddServerFlag(CLI::App* command, std::string* server) {
       ->capture_default_str();
 }
 
-std::optional<local::HttpResponse> AskMeshd(const std::string& server, std::string_view path,
-                                            Context* context) {
+namespace {
+
+std::optional<local::HttpResponse> Send(const char* method, const std::string& server,
+                                        std::string_view path, Context* context) {
   const size_t colon = server.rfind(':');
   int port = 0;
   if (colon == std::string::npos || !absl::SimpleAtoi(server.substr(colon + 1), &port)) {
     throw CLI::ValidationError("--server must be HOST:PORT, not \"" + server + "\"");
   }
   local::HttpConnection connection(server.substr(0, colon), port);
-  auto response = connection.Get(path, {}, absl::Seconds(10));
+  auto response = connection.Request(method, path, {{"content-type", "application/json"}}, "",
+                                     absl::Seconds(10));
   if (!response.ok()) {
     context->err << "meshctl: meshd does not answer: " << std::string(response.status().message())
                  << "\n";
@@ -31,6 +34,18 @@ std::optional<local::HttpResponse> AskMeshd(const std::string& server, std::stri
     return std::nullopt;
   }
   return *std::move(response);
+}
+
+}  // namespace
+
+std::optional<local::HttpResponse> AskMeshd(const std::string& server, std::string_view path,
+                                            Context* context) {
+  return Send("GET", server, path, context);
+}
+
+std::optional<local::HttpResponse> PostMeshd(const std::string& server, std::string_view path,
+                                             Context* context) {
+  return Send("POST", server, path, context);
 }
 
 }  // namespace mesh::ctl

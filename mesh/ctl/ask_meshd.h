@@ -18,6 +18,9 @@ void AddServerFlag(CLI::App* command, std::string* server);
 // exit code kFailed. Throws CLI::ValidationError (bad usage) where `server` is no HOST:PORT.
 std::optional<local::HttpResponse> AskMeshd(const std::string& server, std::string_view path,
                                             Context* context);
+// The same as POST: what changes something.
+std::optional<local::HttpResponse> PostMeshd(const std::string& server, std::string_view path,
+                                             Context* context);
 
 }  // namespace mesh::ctl
 

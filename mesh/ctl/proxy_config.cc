@@ -10,6 +10,7 @@
 #include "mesh/ctl/ask_meshd.h"
 #include "mesh/ctl/json_output.h"
 #include "mesh/ctl/proxy_config_rows.h"
+#include "mesh/ctl/table.h"
 #include "nlohmann/json.hpp"
 
 namespace mesh::ctl {
@@ -119,6 +120,41 @@ void Show(const View& view, const Flags& flags, Context* context) {
   table.Print(context->out, flags.output.UseColor(context->out));
 }
 
+std::string Text(const Json& object, const char* key) {
+  const auto it = object.find(key);  // of anything but an object: the end
+  return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
+}
+
+void ShowSecrets(const Flags& flags, Context* context) {
+  const auto response =
+      AskMeshd(flags.server, "/debug/secrets?proxyID=" + Escaped(flags.proxy), context);
+  if (!response) return;
+  const Json rows = Json::parse(response->body, nullptr, /*allow_exceptions=*/false);
+  if (response->status != 200 || !rows.is_array()) {
+    context->exit_code = kFailed;
+    // meshd names the connected ones.
+    context->err << "meshctl: "
+                 << (response->status == 404
+                         ? std::string(absl::StripTrailingAsciiWhitespace(response->body))
+                         : absl::StrCat("meshd at ", flags.server,
+                                        " answered /debug/secrets with status ", response->status))
+                 << "\n";
+    return;
+  }
+  if (flags.output.format != "table") {
+    return WriteJson(rows, flags.output.format, context->out);
+  }
+  Table table({"NAME", "TYPE", "IDENTITY", "EXPIRES", "SERIAL"});
+  for (const Json& row : rows) {
+    const auto valid = row.find("valid");
+    const bool good = valid != row.end() && valid->is_boolean() && valid->get<bool>();
+    table.Add({Text(row, "name"), Text(row, "type"),
+               Text(row, Text(row, "identity").empty() ? "subject" : "identity"),
+               Cell(Text(row, "expires"), good ? Tint::kGood : Tint::kBad), Text(row, "serial")});
+  }
+  table.Print(context->out, flags.output.UseColor(context->out));
+}
+
 }  // namespace
 
 void AddProxyConfig(CLI::App* root, Context* context) {
@@ -140,6 +176,16 @@ void AddProxyConfig(CLI::App* root, Context* context) {
                           example + " reviews-v1-0.default --server 127.0.0.1:15014 -o yaml"});
     command->callback([&view, context, flags] { Show(view, *flags, context); });
   }
+  CLI::App* secrets =
+      verb->add_subcommand("secrets", "Which certificates the proxy holds, and until when")
+          ->alias("secret");
+  auto flags = std::make_shared<Flags>();
+  secrets->add_option("proxy", flags->proxy, "Whose")->type_name("POD.NAMESPACE")->required();
+  AddServerFlag(secrets, &flags->server);
+  AddOutputFlags(secrets, &flags->output);
+  AddExamples(secrets, {"meshctl proxy-config secret productpage-v1-0.default",
+                        "meshctl proxy-config secret istio-ingressgateway-0.istio-system -o json"});
+  secrets->callback([context, flags] { ShowSecrets(*flags, context); });
 }
 
 }  // namespace mesh::ctl

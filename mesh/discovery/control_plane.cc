@@ -12,6 +12,7 @@
 #include "absl/strings/str_join.h"
 #include "mesh/base/mutex.h"
 #include "mesh/config/store.h"
+#include "mesh/discovery/authority_pages.h"
 #include "mesh/discovery/http_pages.h"
 #include "mesh/discovery/metrics.h"
 #include "mesh/discovery/pages.h"
@@ -53,6 +54,8 @@ class ControlPlane::Core final : public xds::Observer {
   void Stop();
 
   int xds_port() const { return xds_->ports()[0]; }
+  int secure_port() const { return authority_ == nullptr ? 0 : xds_->ports()[1]; }
+  Authority* authority() const { return authority_.get(); }
   int monitoring_port() const { return pages_ == nullptr ? 0 : pages_->port(); }
   config::SnapshotPtr snapshot() const;
   std::vector<xds::PeerStatus> Status() const { return xds_->Status(); }
@@ -86,7 +89,11 @@ class ControlPlane::Core final : public xds::Observer {
   bool Apply(std::vector<SourceChange> changes);
   // Builds the world of the store's snapshot, which changed at `since`.
   void Publish(absl::Time since);
+  absl::Status StartAuthority();
+  // Node ids of the proxies that came over TLS.
+  std::vector<std::string> SecureNodes() const;
   std::map<std::string, HttpPages::Handler> Pages();
+  std::map<std::string, HttpPages::Handler> Actions();
   void Log(LogLevel level, const std::string& text) const {
     options_.log->Log(level, kComponent, text);
   }
@@ -95,6 +102,7 @@ class ControlPlane::Core final : public xds::Observer {
   config::Store store_;
   Views views_;
   PilotMetrics metrics_;
+  std::unique_ptr<Authority> authority_;  // before the server of its services
   std::unique_ptr<xds::Server> xds_;
   std::atomic<const xds::Server*> serving_{nullptr};  // xds_ for its own callbacks, once it is set
   std::unique_ptr<HttpPages> pages_;
@@ -128,6 +136,20 @@ absl::Status ControlPlane::Core::Start() {
 
   xds::ServerOptions server;
   server.addresses = {{options_.xds_address, nullptr}};
+  if (options_.authority.has_value()) {
+    if (absl::Status status = StartAuthority(); !status.ok()) return status;
+    xds::ListenAddress secure;
+    secure.address = options_.secure_address;
+    secure.credentials = authority_->Credentials();
+    secure.services = authority_->services();
+    secure.authenticate = [this](const grpc::CallbackServerContext& context)
+        -> absl::StatusOr<std::vector<std::string>> {
+      auto identity = authority_->IdentityOf(context);
+      if (!identity.ok()) return identity.status();
+      return std::vector<std::string>{*std::move(identity)};
+    };
+    server.addresses.push_back(std::move(secure));
+  }
   server.source = &views_;
   server.observer = this;
   server.log = options_.log;
@@ -138,15 +160,39 @@ absl::Status ControlPlane::Core::Start() {
   xds_ = *std::move(xds);
   serving_ = xds_.get();
   if (!options_.monitoring_address.empty()) {
-    auto pages = HttpPages::Start(options_.monitoring_address, Pages());
+    auto pages = HttpPages::Start(options_.monitoring_address, Pages(), Actions());
     if (!pages.ok()) return pages.status();
     pages_ = *std::move(pages);
   }
   worker_ = std::thread([this] { Work(); });
   Log(LogLevel::kInfo,
       absl::StrCat("serving generation ", snapshot()->generation(), " (", snapshot()->size(),
-                   " objects): xDS on port ", xds_port(), ", HTTP on port ", monitoring_port()));
+                   " objects): xDS on port ", xds_port(), ", HTTP on port ", monitoring_port(),
+                   authority_ == nullptr
+                       ? ""
+                       : absl::StrCat(", xDS and certificates over TLS on port ", secure_port())));
   return absl::OkStatus();
+}
+
+absl::Status ControlPlane::Core::StartAuthority() {
+  AuthorityOptions options = *options_.authority;
+  if (options.trust_domain.empty()) {
+    options.trust_domain = views_.world()->mesh_config().trust_domain();
+  }
+  options.clock = options_.clock;
+  options.log = options_.log;
+  auto authority = Authority::Start(std::move(options));
+  if (!authority.ok()) return authority.status();
+  authority_ = *std::move(authority);
+  return absl::OkStatus();
+}
+
+std::vector<std::string> ControlPlane::Core::SecureNodes() const {
+  std::vector<std::string> nodes;
+  for (const xds::PeerStatus& peer : Status()) {
+    if (!peer.peer.authenticated.empty()) nodes.push_back(peer.peer.node.id());
+  }
+  return nodes;
 }
 
 void ControlPlane::Core::Stop() {
@@ -160,6 +206,7 @@ void ControlPlane::Core::Stop() {
   if (worker_.joinable()) worker_.join();
   if (pages_ != nullptr) pages_->Stop();
   if (xds_ != nullptr) xds_->Stop();
+  if (authority_ != nullptr) authority_->Stop();
 }
 
 void ControlPlane::Core::Work() {
@@ -288,7 +335,10 @@ std::string ControlPlane::Core::MetricsText() const {
   now.services = world->registry().services().size();
   now.virtual_services = world->snapshot().List(config::Kind::kVirtualService).size();
   now.config_errors = store_.Errors().size();
-  return metrics_.Text(now);
+  telemetry::MetricsText text;
+  metrics_.Write(now, &text);
+  if (authority_ != nullptr) authority_->WriteMetrics(&text);
+  return text.text();
 }
 
 std::map<std::string, HttpPages::Handler> ControlPlane::Core::Pages() {
@@ -335,9 +385,37 @@ std::map<std::string, HttpPages::Handler> ControlPlane::Core::Pages() {
       MutexLock lock(&mutex_);
       since = published_;
     }
-    return json(PushStatusPage(Status(), snapshot()->generation(), since, store_.Errors()));
+    return json(
+        PushStatusPage(Status(), snapshot()->generation(), since, store_.Errors(),
+                       authority_ == nullptr ? std::vector<std::string>() : authority_->Alarms()));
+  };
+  pages["/debug/secrets"] = [this, sent](const Query& query) {
+    const auto proxy = query.find("proxyID");
+    Page page;
+    if (!SecretsPage(Status(), sent, authority_.get(), proxy == query.end() ? "" : proxy->second,
+                     options_.clock->Now(), &page.body)) {
+      page.status = 404;
+      page.content_type = "text/plain";
+    }
+    return page;
+  };
+  if (authority_ == nullptr) return pages;
+  pages["/debug/ca"] = [this, json](const Query&) {
+    return json(AuthorityPage(*authority_, SecureNodes(), options_.clock->Now()));
   };
   return pages;
+}
+
+std::map<std::string, HttpPages::Handler> ControlPlane::Core::Actions() {
+  std::map<std::string, HttpPages::Handler> actions;
+  if (authority_ == nullptr || !options_.authority->rotation_over_http) return actions;
+  actions["/ca/rotate"] = [this](const HttpPages::Query&) {
+    const absl::Status stepped = authority_->TakeNextStep(SecureNodes());
+    if (!stepped.ok()) return Page{409, "text/plain", absl::StrCat(stepped.message(), "\n")};
+    return Page{200, "application/json",
+                AuthorityPage(*authority_, SecureNodes(), options_.clock->Now())};
+  };
+  return actions;
 }
 
 ControlPlane::ControlPlane(std::unique_ptr<Core> core) : core_(std::move(core)) {}
@@ -351,6 +429,8 @@ absl::StatusOr<std::unique_ptr<ControlPlane>> ControlPlane::Start(ControlPlaneOp
 
 int ControlPlane::xds_port() const { return core_->xds_port(); }
 int ControlPlane::monitoring_port() const { return core_->monitoring_port(); }
+int ControlPlane::secure_port() const { return core_->secure_port(); }
+Authority* ControlPlane::authority() const { return core_->authority(); }
 config::SnapshotPtr ControlPlane::snapshot() const { return core_->snapshot(); }
 std::vector<xds::PeerStatus> ControlPlane::Status() const { return core_->Status(); }
 bool ControlPlane::WaitInSync(size_t proxies, uint64_t generation, absl::Duration timeout) const {

@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@
 #include "mesh/base/version.h"
 #include "mesh/config/snapshot.h"
 #include "mesh/config/source.h"
+#include "mesh/discovery/authority.h"
 #include "mesh/translate/world.h"
 #include "mesh/xds/server.h"
 
@@ -35,9 +37,15 @@ struct ControlPlaneOptions {
   };
   std::vector<NamedSource> sources;
 
-  // HOST:PORT; port 0 takes a free one. Both are plaintext: keep them on loopback.
+  // HOST:PORT; port 0 takes a free one. Both are plaintext: keep them on loopback. Nothing secret
+  // is given here.
   std::string xds_address = "127.0.0.1:15010";
   std::string monitoring_address = "127.0.0.1:15014";  // empty: no HTTP
+
+  // A certificate authority, and ADS over TLS beside it at `secure_address`, for proxies that prove
+  // who they are: what they say of themselves must agree with it.
+  std::optional<AuthorityOptions> authority;
+  std::string secure_address = "127.0.0.1:15012";
 
   translate::WorldOptions world;
   // Changes are pushed once nothing has changed for so long, at the latest after the second. Errors
@@ -55,8 +63,9 @@ struct ControlPlaneOptions {
 // the last one without (config::Store).
 //
 // Threads: "discovery", which reads changes and indexes them; the xDS server's own, which
-// translates (xds::Server); five for HTTP, if there is HTTP; those of the sources; gRPC's. All
-// methods are thread-safe. Any number of control planes may live in one process.
+// translates (xds::Server); five for HTTP, if there is HTTP; the authority's, if there is one;
+// those of the sources; gRPC's. All methods are thread-safe. Any number of control planes may live
+// in one process.
 class ControlPlane {
  public:
   // Reads all sources once before it listens, so that no proxy ever sees half a configuration.
@@ -69,6 +78,9 @@ class ControlPlane {
 
   int xds_port() const;
   int monitoring_port() const;  // 0: no HTTP
+  int secure_port() const;      // 0: no authority
+  // Null where there is none; lives as long as this.
+  Authority* authority() const;
 
   // What proxies are being given at this moment, and its generation (config::Snapshot).
   config::SnapshotPtr snapshot() const;

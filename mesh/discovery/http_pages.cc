@@ -18,7 +18,8 @@ class HttpPages::Core {
  public:
   ~Core() { Stop(); }
 
-  absl::Status Start(const std::string& address, const std::map<std::string, Handler>& pages) {
+  absl::Status Start(const std::string& address, const std::map<std::string, Handler>& pages,
+                     const std::map<std::string, Handler>& actions) {
     const size_t colon = address.rfind(':');
     int port = 0;
     if (colon == std::string::npos || colon == 0 ||
@@ -37,14 +38,28 @@ class HttpPages::Core {
       setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
     });
     server_.set_keep_alive_timeout(1);
+    const auto answer = [](const Handler& handler, const httplib::Request& request,
+                           httplib::Response& response) {
+      Query query;
+      for (const auto& [name, value] : request.params) query[name] = value;
+      Page page = handler(query);
+      response.status = page.status;
+      response.set_content(std::move(page.body), page.content_type.c_str());
+    };
     for (const auto& [path, handler] : pages) {
-      server_.Get(path.c_str(), [handler = handler](const httplib::Request& request,
-                                                    httplib::Response& response) {
-        Query query;
-        for (const auto& [name, value] : request.params) query[name] = value;
-        Page page = handler(query);
-        response.status = page.status;
-        response.set_content(std::move(page.body), page.content_type.c_str());
+      server_.Get(path.c_str(), [answer, handler = handler](const httplib::Request& request,
+                                                            httplib::Response& response) {
+        answer(handler, request, response);
+      });
+    }
+    for (const auto& [path, handler] : actions) {
+      server_.Post(path.c_str(), [answer, handler = handler](const httplib::Request& request,
+                                                             httplib::Response& response) {
+        if (request.get_header_value("content-type") == "application/json") {
+          return answer(handler, request, response);
+        }
+        response.status = 415;
+        response.set_content("say content-type: application/json\n", "text/plain");
       });
     }
     port_ = port == 0 ? server_.bind_to_any_port(host.c_str())
@@ -72,9 +87,10 @@ HttpPages::HttpPages(std::unique_ptr<Core> core) : core_(std::move(core)) {}
 HttpPages::~HttpPages() = default;
 
 absl::StatusOr<std::unique_ptr<HttpPages>> HttpPages::Start(
-    const std::string& address, const std::map<std::string, Handler>& pages) {
+    const std::string& address, const std::map<std::string, Handler>& pages,
+    const std::map<std::string, Handler>& actions) {
   auto core = std::make_unique<Core>();
-  if (absl::Status status = core->Start(address, pages); !status.ok()) return status;
+  if (absl::Status status = core->Start(address, pages, actions); !status.ok()) return status;
   return std::unique_ptr<HttpPages>(new HttpPages(std::move(core)));
 }
 

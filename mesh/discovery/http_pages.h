@@ -1,4 +1,4 @@
-// A few GET pages over HTTP/1.1, for people and scrapers on the same machine. Private to
+// A few pages over HTTP/1.1, for people and scrapers on the same machine. Private to
 // mesh/discovery.
 #ifndef MESH_DISCOVERY_HTTP_PAGES_H_
 #define MESH_DISCOVERY_HTTP_PAGES_H_
@@ -24,9 +24,12 @@ class HttpPages {
   using Query = std::map<std::string, std::string>;
   using Handler = std::function<Page(const Query&)>;
 
-  // By path. Unavailable where the address is taken, InvalidArgument where it is none.
+  // By path: `pages` answer GET, `actions` POST. A POST must say "content-type: application/json",
+  // or it is answered 415: a page of another site that somebody looks at cannot send that.
+  // Unavailable where the address is taken, InvalidArgument where it is none.
   static absl::StatusOr<std::unique_ptr<HttpPages>> Start(
-      const std::string& address, const std::map<std::string, Handler>& pages);
+      const std::string& address, const std::map<std::string, Handler>& pages,
+      const std::map<std::string, Handler>& actions = {});
   ~HttpPages();  // stops
 
   int port() const;

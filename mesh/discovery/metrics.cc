@@ -25,8 +25,8 @@ void PilotMetrics::CountConverged(absl::Duration after) {
   converged_us_ += static_cast<uint64_t>(std::max<int64_t>(0, absl::ToInt64Microseconds(after)));
 }
 
-std::string PilotMetrics::Text(const Now& now) const {
-  MetricsText text;
+void PilotMetrics::Write(const Now& now, telemetry::MetricsText* out) const {
+  MetricsText& text = *out;
   text.Family("pilot_info", Kind::kGauge);
   text.Sample({{"version", now.version}}, 1);
   text.Family("pilot_xds", Kind::kGauge);
@@ -68,7 +68,6 @@ std::string PilotMetrics::Text(const Now& now) const {
   values.size = kSeconds.size();
   values.sum = static_cast<double>(converged_us_) / 1e6;
   text.Histogram({}, values);
-  return text.text();
 }
 
 }  // namespace mesh::discovery

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/time/time.h"
+#include "mesh/telemetry/metrics_text.h"
 #include "mesh/xds/server.h"
 
 namespace mesh::discovery {
@@ -30,8 +31,7 @@ class PilotMetrics {
     std::array<size_t, xds::kTypeCount> rejected = {};
     std::string version;
   };
-  // Prometheus' text format.
-  std::string Text(const Now& now) const;
+  void Write(const Now& now, telemetry::MetricsText* text) const;
 
  private:
   // Upper bounds in seconds of pilot_proxy_convergence_time. Istio's, and finer ones below.

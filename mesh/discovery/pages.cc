@@ -211,8 +211,10 @@ std::string EndpointPage(const registry::Registry& registry) {
 }
 
 std::string PushStatusPage(const std::vector<PeerStatus>& peers, uint64_t generation,
-                           absl::Time since, const std::vector<FieldError>& errors) {
+                           absl::Time since, const std::vector<FieldError>& errors,
+                           const std::vector<std::string>& alarms) {
   Json texts = Json::array();
+  for (const std::string& alarm : alarms) texts.push_back(alarm);
   for (const FieldError& error : errors) texts.push_back(error.ToString());
   return Text(Json{{"generation", generation},
                    {"since", Text(since)},

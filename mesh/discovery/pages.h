@@ -47,8 +47,10 @@ std::string RegistryPage(const registry::Registry& registry);
 std::string EndpointPage(const registry::Registry& registry);
 
 // /debug/push_status: {"generation","since","proxies","in_sync","errors":[…]}.
+// `alarms` are errors too.
 std::string PushStatusPage(const std::vector<xds::PeerStatus>& peers, uint64_t generation,
-                           absl::Time since, const std::vector<FieldError>& errors);
+                           absl::Time since, const std::vector<FieldError>& errors,
+                           const std::vector<std::string>& alarms);
 
 }  // namespace mesh::discovery
 

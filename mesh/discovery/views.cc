@@ -3,7 +3,9 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "mesh/config/snapshot.h"
+#include "mesh/tls/spiffe.h"
 #include "mesh/translate/translate.h"
 
 namespace mesh::discovery {
@@ -81,6 +83,34 @@ void Views::Say(const std::vector<translate::Finding>& findings) {
   for (const std::string& text : news) log_->Log(LogLevel::kWarning, "discovery", text);
 }
 
+namespace {
+
+// Whether a proxy is who it says: its namespace and service account are those of its certificate,
+// and the pod that it names, where that is known, runs under that account.
+absl::Status CheckIdentity(const xds::Peer& peer, const translate::Node& node,
+                           const translate::World& world) {
+  if (peer.authenticated.empty()) return absl::OkStatus();  // plaintext: nothing is proven
+  const auto identity = tls::SpiffeId::Parse(peer.authenticated.front());
+  if (!identity.ok()) return absl::PermissionDeniedError(identity.status().message());
+  const std::string pod = absl::StrCat(node.name, ".", node.ns);
+  const auto refuse = [&](absl::string_view what) {
+    return absl::PermissionDeniedError(
+        absl::StrCat(identity->ToString(), " may not be the proxy of ", pod, ": ", what));
+  };
+  if (identity->ns() != node.ns) return refuse("that is another namespace");
+  const std::string account(identity->service_account());
+  if (!node.service_account.empty() && node.service_account != account) {
+    return refuse(absl::StrCat("it says that its account is ", node.service_account));
+  }
+  const auto known = world.NodeOf(pod);
+  if (known.ok() && !known->service_account.empty() && known->service_account != account) {
+    return refuse(absl::StrCat("the pod's account is ", known->service_account));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
 absl::StatusOr<xds::ViewPtr> Views::ViewOf(const xds::Peer& peer) {
   std::shared_ptr<const translate::World> world;
   absl::Time since;
@@ -96,6 +126,7 @@ absl::StatusOr<xds::ViewPtr> Views::ViewOf(const xds::Peer& peer) {
   }
   absl::StatusOr<translate::Node> node = translate::ParseNode(peer.node);
   if (!node.ok()) return node.status();
+  if (absl::Status status = CheckIdentity(peer, *node, *world); !status.ok()) return status;
   const translate::Output output = translate::Translate(*world, *node);
   Say(output.findings);
   auto view = std::make_shared<xds::View>();

@@ -30,7 +30,8 @@ class Views final : public xds::ViewSource {
   void SetWorld(std::shared_ptr<const translate::World> world, absl::Time since);
   std::shared_ptr<const translate::World> world() const;
 
-  // InvalidArgument when the node's id is not one of a proxy of ours.
+  // InvalidArgument when the node's id is not one of a proxy of ours; PermissionDenied when the
+  // peer is proven to be somebody else than its node says.
   absl::StatusOr<xds::ViewPtr> ViewOf(const xds::Peer& peer) override;
 
  private:
