@@ -29,10 +29,11 @@ header button, header a.button {
   background: transparent; color: #fff; cursor: pointer; text-decoration: none;
 }
 header button:hover, header a.button:hover { background: #ffffff22; }
+a { color: var(--brand); }
 main { max-width: 62rem; margin: 0 auto; padding: 1.5rem 1.25rem 3rem; }
 h1 { font-size: 2rem; line-height: 1.2; margin: .5rem 0 .75rem; }
 h2 { font-size: 1.2rem; margin: 0 0 1rem; }
-.lead { max-width: 46rem; color: var(--soft); margin: 0 0 1.75rem; }
+.lead { max-width: 50rem; color: var(--soft); margin: 0 0 1.75rem; }
 .columns { display: grid; grid-template-columns: minmax(15rem, 1fr) 2fr; gap: 1.25rem; }
 @media (max-width: 44rem) { .columns { grid-template-columns: 1fr; } }
 section {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <iostream>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -167,12 +168,34 @@ void AddProxies(const ScreenState& state, bool all, std::vector<Line>* lines) {
   }
 }
 
-void AddConfiguration(const ScreenState& state, std::vector<Line>* lines) {
+// Parts of at most `width` characters, broken at blanks; what does not fit into three of them is
+// left to the last one.
+std::vector<std::string> Wrapped(const std::string& text, size_t width) {
+  std::vector<std::string> parts = {""};
+  for (absl::string_view word : absl::StrSplit(text, ' ')) {
+    const size_t needed =
+        Width(parts.back()) + 1 + Width(std::string_view(word.data(), word.size()));
+    if (parts.back().empty()) {
+      parts.back() = std::string(word);
+    } else if (needed > width && parts.size() < 3) {
+      parts.emplace_back(word);
+    } else {
+      absl::StrAppend(&parts.back(), " ", word);
+    }
+  }
+  return parts;
+}
+
+void AddConfiguration(const ScreenState& state, const ScreenForm& form, std::vector<Line>* lines) {
   lines->push_back(
       Titled("changes", {state.change.empty() ? Span{"none so far; edit the YAML and save it", kDim}
                                               : Span{state.change}}));
+  // Whole: its end says what to write instead.
+  const size_t room = form.width > kTitle ? form.width - kTitle : 0;
   for (const std::string& finding : state.findings) {
-    lines->push_back({{std::string(kTitle, ' ')}, {finding, kRed}});
+    for (std::string& part : Wrapped(finding, room)) {
+      lines->push_back({{std::string(kTitle, ' ')}, {std::move(part), kRed}});
+    }
   }
 }
 
@@ -188,7 +211,7 @@ std::vector<Line> Lines(const ScreenState& state, const ScreenForm& form, bool b
   blank();
   AddReviews(state, form, &lines);
   blank();
-  AddConfiguration(state, &lines);
+  AddConfiguration(state, form, &lines);
   blank();
   AddProxies(state, all_proxies, &lines);
   if (!state.events.empty()) {

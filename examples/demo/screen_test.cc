@@ -36,7 +36,8 @@ TEST(ScreenTest, AllOfIt) {
             "           v3   0%  ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░\n"
             "\n"
             "changes    10:34:58 generation 3: changed VirtualService default/reviews\n"
-            "           reviews.yaml:12:7: VirtualService default/reviews: spec.http: unknow…\n"
+            "           reviews.yaml:12:7: VirtualService default/reviews: spec.http: unknown\n"
+            "           field\n"
             "\n"
             "proxies    1 of 3 in sync\n"
             "           reviews-v1-0.default  in sync\n"
@@ -83,11 +84,27 @@ TEST(ScreenTest, NeverLargerThanTheTerminal) {
   }
 }
 
+TEST(ScreenTest, WhatIsWrongIsToldToItsEnd) {
+  ScreenState state = Busy();
+  state.findings = {
+      "examples/bookinfo/yaml/reviews.yaml:9:3: VirtualService default/reviews spec: unknown field "
+      "\"hotst\", did you mean \"host\"?"};
+  EXPECT_NE(
+      DrawScreen(state, {80, 24, false, true})
+          .find(
+              "           examples/bookinfo/yaml/reviews.yaml:9:3: VirtualService\n"
+              "           default/reviews spec: unknown field \"hotst\", did you mean \"host\"?\n"),
+      std::string::npos);
+  // But it does not take the screen from the rest.
+  state.findings = {std::string(400, 'x') + " " + std::string(400, 'y') + " z z z z z"};
+  EXPECT_LE(Characters(DrawScreen(state, {80, 24, false, true})), 24u * 81);
+}
+
 TEST(ScreenTest, OnALowTerminalBlanksGoFirstAndThenProxiesThatAreWell) {
-  const std::string without_blanks = DrawScreen(Busy(), {80, 14, false, true});
+  const std::string without_blanks = DrawScreen(Busy(), {80, 15, false, true});
   EXPECT_EQ(without_blanks.find("\n\n"), std::string::npos);
   EXPECT_NE(without_blanks.find("reviews-v1-0.default"), std::string::npos);
-  const std::string low = DrawScreen(Busy(), {80, 12, false, true});
+  const std::string low = DrawScreen(Busy(), {80, 13, false, true});
   EXPECT_EQ(low.find("reviews-v1-0.default"), std::string::npos) << low;
   EXPECT_NE(low.find("reviews-v2-0.default"), std::string::npos) << low;
 }

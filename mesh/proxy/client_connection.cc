@@ -173,12 +173,13 @@ void ClientConnection::OnData(std::string_view bytes) {
 
 void ClientConnection::OnEnd() {
   if (user_ == nullptr) return Close();
+  const bool cut_off = CutOff();
   if (tunnel_) {
     user_->OnResponseEnd(reader_.trailers());
   } else if (heard_ && reader_.NextAtEnd() == Http1Reader::Event::kEnd) {
     user_->OnResponseEnd(reader_.trailers());
   } else {
-    return Fail(UpstreamFailure::kTermination, 0);
+    return Fail(cut_off ? UpstreamFailure::kProtocol : UpstreamFailure::kTermination, 0);
   }
   if (open()) Close();
 }
@@ -189,6 +190,9 @@ void ClientConnection::OnCutOff() {
   Fail(UpstreamFailure::kTermination, 0);
 }
 
+// Within a message there is no way to end: what came is no HTTP.
+bool ClientConnection::CutOff() const { return heard_ && !tunnel_ && !reader_.idle(); }
+
 void ClientConnection::OnError(int error) {
   if (error == EPROTO && tls() != nullptr) CountFailure(*tls(), &cluster_->stats.tls);
   if (!was_connected_) {
@@ -196,7 +200,7 @@ void ClientConnection::OnError(int error) {
     ++host_->stats.cx_connect_fail;
     if (timed_out_) ++cluster_->stats.cx_connect_timeout;
   }
-  Fail(was_connected_ ? UpstreamFailure::kTermination
+  Fail(was_connected_ ? (CutOff() ? UpstreamFailure::kProtocol : UpstreamFailure::kTermination)
                       : (timed_out_ ? UpstreamFailure::kConnectTimeout : UpstreamFailure::kConnect),
        error);
 }

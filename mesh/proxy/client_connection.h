@@ -83,6 +83,7 @@ class ClientConnection final : public Socket {
   void OnDrained() override;
   void OnClosed() override;
   void OnTimer();
+  bool CutOff() const;
   void Fail(UpstreamFailure failure, int error);
   bool Expired() const;
 

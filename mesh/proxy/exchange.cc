@@ -122,6 +122,7 @@ void Exchange::RouteRequest() {
       idle_timer_.Arm(ToNanos(*forward_->idle_timeout));
     }
   }
+  choice_ = action::PickCluster(*forward_, route_request_.headers, route_request_.random);
   if (manager().has_fault_filter && plan_->fault != nullptr && InjectFault(*plan_->fault)) return;
   Forward();
 }
@@ -152,7 +153,6 @@ bool Exchange::InjectFault(const envoy::Fault& fault) {
 
 void Exchange::Forward() {
   LocalReply reply;
-  choice_ = action::PickCluster(*forward_, route_request_.headers, route_request_.random);
   cluster_ = Ref<ClusterState>(host_->FindCluster(choice_.cluster));
   if (!cluster_) {
     ++listener_->stats.no_cluster;
@@ -177,7 +177,7 @@ void Exchange::Forward() {
   target_.path = parts_->path;
   action::ApplyRequest(*listener_config_->routes->config, match_, choice_, route_request_,
                        &variables, &target_, &head_->headers);
-  const Nanos timeout = ToNanos(forward_->timeout);
+  const Nanos timeout = RouteTimeout();
   const Nanos per_try = ToNanos(forward_->retry.per_try_timeout);
   const Nanos expected = per_try > 0 ? per_try : timeout;
   if (expected > 0 && !manager().suppress_envoy_headers) {
@@ -195,6 +195,7 @@ void Exchange::StartAttempt() {
                            head_->headers.arena()->Decimal(attempts_));
   }
   failure_reason_.clear();
+  upstream_local_.clear();
   Acquire();
 }
 
@@ -277,6 +278,7 @@ void Exchange::SendRequest() {
     cluster_->ReleasePending(std::exchange(pending_counted_, false));
     holds_pending_ = false;
   }
+  upstream_local_ = upstream_->local_address();
   upstream_->SendHead(head_->method, target_.path, target_.authority, head_->headers,
                       head_->framing == Framing::kChunked);
   if (!replay_.empty()) upstream_->SendBody(replay_.view());
@@ -289,6 +291,14 @@ void Exchange::SendRequest() {
     downstream_paused_ = false;
     downstream_->ResumeRequest();
   }
+}
+
+// As Envoy has it, a route that says anything of max_stream_duration has no other timeout.
+Nanos Exchange::RouteTimeout() const {
+  const bool of_the_stream = forward_->max_stream_duration.has_value() ||
+                             forward_->grpc_timeout_header_max.has_value() ||
+                             forward_->grpc_timeout_header_offset.has_value();
+  return of_the_stream ? 0 : ToNanos(forward_->timeout);
 }
 
 void Exchange::ArmPerTryTimer() {
@@ -334,7 +344,7 @@ void Exchange::OnRequestEnd(const HeaderMap* trailers) {
   request_end_ = host_->loop()->now();
   if (manager().enable_trailers) request_trailers_ = trailers;
   route_timer_.Disarm();
-  if (forward_->timeout > absl::ZeroDuration()) route_timer_.Arm(ToNanos(forward_->timeout));
+  if (const Nanos timeout = RouteTimeout(); timeout > 0) route_timer_.Arm(timeout);
   if (upstream_ == nullptr) return;
   if (attempts_ > 0 && !try_timer_.armed()) ArmPerTryTimer();
   if (!upstream_->ready()) return;
@@ -362,6 +372,7 @@ void Exchange::OnRequestError(int status, std::string_view details) {
   }
   LocalReply reply;
   reply.status = status;
+  reply.body = ReasonPhrase(status);
   reply.details = details;
   reply.flags = Bit(ResponseFlag::kDownstreamProtocolError);
   reply.close = true;

@@ -85,6 +85,7 @@ class Exchange final : private ConnectionUser, private ConnectionWaiter {
   void StartAttempt();
   void Acquire();
   void SendRequest();
+  Nanos RouteTimeout() const;  // 0: none
   void ArmPerTryTimer();
   void Touch();
 
@@ -167,6 +168,7 @@ class Exchange final : private ConnectionUser, private ConnectionWaiter {
 
   // The response.
   bool response_started_ = false;
+  bool upstream_answered_ = false;  // the present upstream, with a head that was passed on
   Arena reply_arena_;
   HeaderMap reply_headers_{&reply_arena_};
   const HeaderMap* response_headers_ = nullptr;

@@ -38,6 +38,12 @@ std::string_view Reason(UpstreamFailure failure) {
   return "";
 }
 
+// A log line's words are apart by blanks.
+std::string Underscored(std::string text) {
+  std::replace(text.begin(), text.end(), ' ', '_');
+  return text;
+}
+
 ResponseFlag FlagOf(UpstreamFailure failure) {
   switch (failure) {
     case UpstreamFailure::kConnect:
@@ -159,7 +165,9 @@ void Exchange::OnUpstreamFailure(UpstreamFailure failure, int error, bool heard,
   std::replace(failure_reason_.begin(), failure_reason_.end(), ' ', '_');
   DropUpstream(Drop::kAbort);
   if (response_started_) {
-    return FailResponse(Bit(FlagOf(failure)), "upstream_reset_after_response_started");
+    return FailResponse(Bit(FlagOf(failure)),
+                        Underscored(absl::StrCat("upstream_reset_after_response_started{",
+                                                 Absl(Reason(failure)), "}")));
   }
   // The connection had been idle and its end crossed our request: nobody has seen it, or nobody
   // minds seeing it twice. Not a retry in the policy's sense.
@@ -177,9 +185,8 @@ void Exchange::OnUpstreamFailure(UpstreamFailure failure, int error, bool heard,
   const std::string_view reason = Reason(failure);
   std::string details = absl::StrCat("upstream_reset_before_response_started{", Absl(reason),
                                      failure_reason_.empty() ? "" : "|", failure_reason_, "}");
-  std::replace(details.begin(), details.end(), ' ', '_');
   ReplyUpstream(failure == UpstreamFailure::kProtocol ? 502 : 503, reason, Bit(FlagOf(failure)),
-                details);
+                Underscored(std::move(details)));
 }
 
 void Exchange::OnTryTimeout() {
@@ -275,6 +282,7 @@ void Exchange::OnResponseHead(MessageHead* head) {
   details_ = "via_upstream";
   upstream_local_ = upstream_->local_address();
   upstream_tls_ = upstream_->tls_facts();
+  upstream_answered_ = true;
   replay_.Release();
   replay_whole_ = false;
 
@@ -401,8 +409,7 @@ telemetry::AccessLogEntry Exchange::LogEntry() const {
   e.duration = absl::Nanoseconds(host_->loop()->now() - start_);
   e.request_end = since(request_end_);
   e.upstream_request_end = since(upstream_request_end_);
-  e.upstream_response_start =
-      upstream_local_.empty() ? absl::Nanoseconds(-1) : since(response_start_);
+  e.upstream_response_start = upstream_answered_ ? since(response_start_) : absl::Nanoseconds(-1);
   e.response_start = since(response_start_);
   e.method = head_->method;
   e.path = target_.path.empty() ? std::string_view(parts_->path) : std::string_view(target_.path);
@@ -425,11 +432,16 @@ telemetry::AccessLogEntry Exchange::LogEntry() const {
   e.attempts = attempts_;
   e.connection_id = connection_->id;
   if (upstream_host_) e.upstream_host = upstream_host_->text;
-  if (cluster_) e.upstream_cluster = cluster_->name();
+  if (cluster_) {
+    e.upstream_cluster = cluster_->name();
+  } else if (forward_ != nullptr && host_->FindCluster(choice_.cluster) != nullptr) {
+    e.upstream_cluster = choice_.cluster;  // a fault came first
+  }
   e.upstream_local_address = upstream_local_;
   e.upstream_transport_failure_reason = failure_reason_;
   e.downstream_local_address = connection_->local;
-  e.downstream_remote_address = connection_->remote;
+  e.downstream_remote_address = parts_->remote.empty() ? std::string_view(connection_->remote)
+                                                       : std::string_view(parts_->remote);
   e.downstream_direct_remote_address = connection_->remote;
   e.requested_server_name = connection_->server_name();
   if (connection_->tls != nullptr) e.downstream_tls = &connection_->tls->text;
@@ -484,6 +496,7 @@ void Exchange::Release() {
   --listener_->stats.rq_active;
   holds_retry_ = retry_counted_ = holds_request_ = request_counted_ = false;
   active_ = request_ended_ = request_sent_ = tunnel_ = false;
+  upstream_answered_ = false;
   response_started_ = downstream_paused_ = fresh_only_ = false;
   replay_.Clear();
   replay_whole_ = true;

@@ -251,6 +251,15 @@ TEST(ForwardTest, ARequestIdIsMadeWhereThereIsNone) {
   EXPECT_NE(first, second);
 }
 
+TEST(ForwardTest, ARouteWithALimitForItsStreamsHasNoOtherTimeout) {
+  Server server(Server::Answering(Mirror));
+  auto proxy =
+      Simple(server, R"("timeout":"7s","max_stream_duration":{"grpc_timeout_header_max":"7s"})");
+  Peer client = Connect(proxy->ListenerPort("in"));
+  const auto r = Ask(client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_EQ(r.body.find("expected-rq-timeout"), std::string::npos) << r.body;
+}
+
 TEST(ForwardTest, AnEdgeBelievesNothingOfItsClients) {
   Server server(Server::Answering(Mirror));
   auto proxy = Simple(server, "", R"("use_remote_address":true,"server_name":"istio-envoy")");
@@ -526,7 +535,7 @@ TEST(ForwardTest, UpstreamsThatSpeakNonsense) {
       {"an upgrade nobody asked for", "HTTP/1.1 101 Switching Protocols\r\n\r\n", "protocol error",
        502},
       {"nothing", "", "connection termination", 503},
-      {"half a head", "HTTP/1.1 200 OK\r\nContent-", "connection termination", 503},
+      {"half a head", "HTTP/1.1 200 OK\r\nContent-", "protocol error", 502},
   };
   for (const auto& c : cases) {
     SCOPED_TRACE(c.name);

@@ -21,6 +21,9 @@ namespace {
 
 constexpr size_t kMaxExtensionBytes = 4096;  // of all chunks of a message
 constexpr int kMaxSizeDigits = 15;
+constexpr std::string_view kBothFramings = "both Content-Length and Transfer-Encoding";
+constexpr std::string_view kBothFramingsDetails = "http1.content_length_and_chunked_not_allowed";
+constexpr std::string_view kTooLarge = "the headers are too large";
 
 // RFC 9110 §5.6.2 token characters, as lower case; 0 for all others.
 constexpr std::array<char, 256> MakeTokenTable() {
@@ -148,6 +151,18 @@ bool ParseLength(std::string_view text, uint64_t* out) {
   return true;
 }
 
+// Whether a line of the block begins with that name, for messages that are refused anyway.
+bool HasField(std::string_view block, std::string_view name) {
+  for (size_t at = 0; (at = block.find('\n', at)) != std::string_view::npos;) {
+    ++at;
+    if (block.size() > at + name.size() && block[at + name.size()] == ':' &&
+        http::EqualsIgnoreCase(block.substr(at, name.size()), name)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 // Fields that say how a message is framed or sent on, and so may not come behind it.
 // RFC 9110 §6.5.1.
 bool ForbiddenInTrailers(const HeaderMap::Entry& entry) {
@@ -195,10 +210,11 @@ void Http1Reader::Begin() {
   head_request_ = false;
 }
 
-Http1Reader::Event Http1Reader::Fail(int status, std::string_view why) {
+Http1Reader::Event Http1Reader::Fail(int status, std::string_view why, std::string_view details) {
   state_ = State::kError;
   error_status_ = status;
   error_ = why;
+  error_details_ = details;
   return Event::kError;
 }
 
@@ -264,7 +280,7 @@ Http1Reader::Event Http1Reader::TakeBlock(std::string_view* input, bool trailers
     const void* const found =
         from < data.size() ? std::memchr(data.data() + from, '\n', data.size() - from) : nullptr;
     if (found == nullptr) {
-      if (data.size() > limits_.head_bytes) return Fail(431, "the headers are too large");
+      if (data.size() > limits_.head_bytes) return Fail(431, kTooLarge, "http1.headers_too_large");
       searched_ = data.size();
       if (whole) partial_.assign(input->data(), input->size());
       *input = std::string_view();
@@ -283,7 +299,7 @@ Http1Reader::Event Http1Reader::TakeBlock(std::string_view* input, bool trailers
       }
     }
     scanned_ = end + 1;
-    if (scanned_ > limits_.head_bytes) return Fail(431, "the headers are too large");
+    if (scanned_ > limits_.head_bytes) return Fail(431, kTooLarge, "http1.headers_too_large");
     if (line.empty() && (!first || trailers)) break;
     if (line.empty()) {  // before the start line, and it came in pieces
       input->remove_prefix(2 - before);
@@ -321,9 +337,13 @@ bool Http1Reader::ParseBlock(std::string_view block, bool trailers) {
   llhttp_init(&parser, request ? HTTP_REQUEST : HTTP_RESPONSE, Settings());
   parser.data = &reading;
   const llhttp_errno_t result = llhttp_execute(&parser, block.data(), block.size());
-  if (reading.too_many) return Fail(431, "there are too many headers"), false;
+  if (reading.too_many)
+    return Fail(431, "there are too many headers", "http1.too_many_headers"), false;
   if (reading.bad_name) return Fail(400, "a header's name is no token"), false;
   if (!reading.complete) {
+    if (HasField(block, "content-length") && HasField(block, "transfer-encoding")) {
+      return Fail(400, kBothFramings, kBothFramingsDetails), false;
+    }
     return Fail(400, result == HPE_INVALID_METHOD ? "the method is not known"
                                                   : "the message is malformed"),
            false;
@@ -362,7 +382,7 @@ bool Http1Reader::DecideFraming() {
   if (lengths > 1) return Fail(bad, "more than one Content-Length"), false;
   if (codings > 1) return Fail(bad, "more than one Transfer-Encoding"), false;
   if (lengths > 0 && codings > 0) {
-    return Fail(bad, "both Content-Length and Transfer-Encoding"), false;
+    return Fail(bad, kBothFramings, kBothFramingsDetails), false;
   }
   bool close = head_.minor_version == 0;
   for (const HeaderMap::Entry& entry : headers.entries()) {

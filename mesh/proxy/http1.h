@@ -91,6 +91,8 @@ class Http1Reader {
   // What to answer (400, 431, 426 ...) and a few words for logs.
   int error_status() const { return error_status_; }
   std::string_view error() const { return error_; }
+  // Envoy's word for it (%RESPONSE_CODE_DETAILS%): "http1.codec_error" where it has no better one.
+  std::string_view error_details() const { return error_details_; }
 
  private:
   enum class State : uint8_t {
@@ -108,7 +110,7 @@ class Http1Reader {
     kError,
   };
 
-  Event Fail(int status, std::string_view why);
+  Event Fail(int status, std::string_view why, std::string_view details = "http1.codec_error");
   // Moves a block of lines, up to and with its empty one, from the input into the arena.
   // kNeedMore, kError, or kHead with `*block`.
   Event TakeBlock(std::string_view* input, bool trailers, std::string_view* block);
@@ -134,7 +136,7 @@ class Http1Reader {
   size_t scanned_ = 0;   // of them, in whole lines
   size_t searched_ = 0;  // of them, for the next line's end
   int error_status_ = 0;
-  std::string_view error_;
+  std::string_view error_, error_details_;
 };
 
 // RFC 9110 §9.2.2: doing it twice is doing it once.

@@ -295,7 +295,7 @@ TEST(Http1ResponseTest, Responses) {
              "100 [] | 200 [x] | "},
             {"both framings",
              "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n",
-             "error 400: the message is malformed"},
+             "error 400: both Content-Length and Transfer-Encoding"},
             {"cut short", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhi",
              "200 error 400: the connection ended in the middle of a message"},
         });

@@ -6,6 +6,7 @@
 
 #include "mesh/http/host.h"
 #include "mesh/http/path.h"
+#include "mesh/proxy/address.h"
 #include "mesh/proxy/client_cert_header.h"
 #include "mesh/telemetry/access_log.h"
 
@@ -14,15 +15,19 @@ namespace {
 
 using Hcm = envoy::HttpConnectionManager;
 
-constexpr uint32_t kProtocolError =
-    static_cast<uint32_t>(telemetry::ResponseFlag::kDownstreamProtocolError);
+LocalReply Malformed(int status, std::string_view details) {
+  LocalReply reply;
+  reply.status = status;
+  reply.details = details;
+  reply.malformed = true;
+  return reply;
+}
 
+// Of a request that is well-formed: nothing is wrong with the protocol.
 LocalReply Refuse(int status, std::string_view details) {
   LocalReply reply;
   reply.status = status;
   reply.details = details;
-  reply.flags = kProtocolError;
-  reply.body = status == 426 ? "Upgrade Required" : "";
   reply.close = true;
   return reply;
 }
@@ -113,7 +118,6 @@ bool ReadTarget(MessageHead* head, RequestParts* parts) {
   const std::string_view* const host = head->headers.Find(HeaderId::kHost);
   parts->authority = host == nullptr ? std::string_view() : *host;
   parts->scheme = "http";
-  if (target.find('#') != std::string_view::npos) return false;
   if (target[0] == '/') {
     parts->path = target;
     return true;
@@ -151,18 +155,18 @@ bool ReadTarget(MessageHead* head, RequestParts* parts) {
 
 std::optional<LocalReply> ReadHost(const Hcm& manager, uint16_t local_port, MessageHead* head,
                                    RequestParts* parts) {
-  if (head->minor_version == 0 && !manager.accept_http_10) return Refuse(426, "low_version");
+  if (head->minor_version == 0 && !manager.accept_http_10) return Malformed(426, "low_version");
   const size_t hosts = head->headers.Count(HeaderId::kHost);
-  if (hosts > 1) return Refuse(400, "http1.multiple_hosts");
-  if (!ReadTarget(head, parts)) return Refuse(400, "http1.invalid_url");
+  if (hosts > 1) return Malformed(400, "http1.multiple_hosts");
+  if (!ReadTarget(head, parts)) return Malformed(400, "http1.codec_error");
   if (head->minor_version == 0 && hosts == 0 && !manager.default_host_for_http_10.empty()) {
     parts->authority = manager.default_host_for_http_10;
   } else if (hosts == 0) {
     return Refuse(400, "missing_host_header");
   }
   const std::string_view* const host = head->headers.Find(HeaderId::kHost);
-  if (host != nullptr && !IsAuthority(*host)) return Refuse(400, "http.invalid_authority");
-  if (!IsAuthority(parts->authority)) return Refuse(400, "http.invalid_authority");
+  if (host != nullptr && !IsAuthority(*host)) return Malformed(400, "http.invalid_authority");
+  if (!IsAuthority(parts->authority)) return Malformed(400, "http.invalid_authority");
   const size_t port = http::PortStart(parts->authority);
   if (port != std::string_view::npos &&
       (manager.strip_any_host_port ||
@@ -194,13 +198,11 @@ std::optional<LocalReply> ReadUpgrade(const Hcm& manager, const MessageHead& hea
       std::any_of(manager.upgrades.begin(), manager.upgrades.end(),
                   [type](const std::string& known) { return http::EqualsIgnoreCase(type, known); });
   if (!allowed) {
-    LocalReply reply = Refuse(403, "upgrade_failed");
-    reply.flags = 0;
-    return reply;
+    return Refuse(403, "upgrade_failed");
   }
   // Where the body ends and the other protocol begins, two parsers might not agree on.
   if (head.framing != Framing::kNone || head.headers.Count(HeaderId::kUpgrade) > 1) {
-    return Refuse(400, "http1.upgrade_with_body");
+    return Malformed(400, "http1.upgrade_with_body");
   }
   parts->upgrade = true;
   return std::nullopt;
@@ -253,9 +255,43 @@ void StripHeaders(const Hcm& manager, const TlsFacts* tls, RequestParts* parts,
   });
 }
 
-void AddOrigin(const Hcm& manager, const ConnectionInfo& connection, HeaderMap* headers) {
+// All of x-forwarded-for as one list.
+std::string_view ForwardedFor(const HeaderMap& headers, Arena* arena) {
+  std::string_view list;
+  for (const HeaderMap::Entry& entry : headers.entries()) {
+    if (entry.id != HeaderId::kXForwardedFor) continue;
+    list = list.empty() ? entry.value : arena->Concat(arena->Concat(list, ","), entry.value);
+  }
+  return list;
+}
+
+// The address that stands `skipped` places before the list's last, as a peer's: "10.0.0.1:0"; ""
+// where there is none.
+std::string AddressIn(std::string_view list, uint32_t skipped) {
+  for (;; --skipped) {
+    const size_t comma = list.rfind(',');
+    std::string_view member = list.substr(comma == std::string_view::npos ? 0 : comma + 1);
+    if (skipped == 0) {
+      while (!member.empty() && member.front() == ' ') member.remove_prefix(1);
+      while (!member.empty() && member.back() == ' ') member.remove_suffix(1);
+      const std::optional<Address> address = Address::Parse(member, 0);
+      return address.has_value() ? address->ToString() : "";
+    }
+    if (comma == std::string_view::npos) return "";
+    list = list.substr(0, comma);
+  }
+}
+
+void AddOrigin(const Hcm& manager, const ConnectionInfo& connection, RequestParts* parts,
+               HeaderMap* headers) {
   Arena* const arena = headers->arena();
   const std::string_view own = connection.tls == nullptr ? "http" : "https";
+  const std::string_view list = ForwardedFor(*headers, arena);
+  if (!manager.use_remote_address) {
+    parts->remote = AddressIn(list, manager.xff_num_trusted_hops);
+  } else if (manager.xff_num_trusted_hops > 0) {
+    parts->remote = AddressIn(list, manager.xff_num_trusted_hops - 1);
+  }
   const std::string_view* const proto = headers->Find(HeaderId::kXForwardedProto);
   const bool proto_known = proto != nullptr && (http::EqualsIgnoreCase(*proto, "http") ||
                                                 http::EqualsIgnoreCase(*proto, "https"));
@@ -264,11 +300,6 @@ void AddOrigin(const Hcm& manager, const ConnectionInfo& connection, HeaderMap* 
     return;
   }
   if (!manager.skip_xff_append) {
-    std::string_view list;
-    for (const HeaderMap::Entry& entry : headers->entries()) {
-      if (entry.id != HeaderId::kXForwardedFor) continue;
-      list = list.empty() ? entry.value : arena->Concat(arena->Concat(list, ","), entry.value);
-    }
     headers->SetView(HeaderId::kXForwardedFor,
                      list.empty() ? std::string_view(connection.remote_ip)
                                   : arena->Concat(arena->Concat(list, ","), connection.remote_ip));
@@ -317,36 +348,47 @@ void WriteRequestId(Random* random, char* out) {
 
 std::optional<LocalReply> PrepareRequest(const Hcm& manager, const ConnectionInfo& connection,
                                          Random* random, MessageHead* head, RequestParts* parts) {
+  parts->remote.clear();
   if (std::optional<LocalReply> reply = ReadHost(manager, connection.local_port, head, parts))
     return reply;
-  if (std::optional<LocalReply> reply = ReadUpgrade(manager, *head, parts)) return reply;
+  if (parts->path == "*") {
+    // No route can match it: it is not about a resource.
+    LocalReply reply = Refuse(404, "absolute_path_rejected");
+    reply.close = false;
+    return reply;
+  }
+  // Whether it may become another protocol is decided last, as far as anyone can see.
+  const std::optional<LocalReply> no_upgrade = ReadUpgrade(manager, *head, parts);
+  if (no_upgrade.has_value() && no_upgrade->malformed) return no_upgrade;
   const bool has_connection = head->headers.Has(HeaderId::kConnection);
   if (has_connection && !RemoveNominated(&head->headers)) {
-    return Refuse(400, "http1.connection_header_rejected");
+    return Malformed(400, "http1.connection_header_rejected");
   }
   StripHeaders(manager, connection.tls.get(), parts, &head->headers);
   AddClientCert(manager, connection.tls.get(), &head->headers);
-  if (parts->path != "*") {
-    switch (http::NormalizePath(manager.path_normalization, &parts->path)) {
-      case http::PathOutcome::kReject: {
-        LocalReply reply = Refuse(400, "path_normalization_failed");
-        return reply;
-      }
-      case http::PathOutcome::kRedirect: {
-        LocalReply reply;
-        reply.status = 307;
-        reply.details = "path_normalization_failed";
-        reply.location = parts->path;
-        return reply;
-      }
-      default:
-        break;
+  const bool fragment = parts->path.find('#') != std::string::npos;
+  const http::PathOutcome path =
+      fragment || head->method == "CONNECT"
+          ? http::PathOutcome::kUnchanged
+          : http::NormalizePath(manager.path_normalization, &parts->path);
+  if (fragment) return Refuse(400, "path_normalization_failed");
+  switch (path) {
+    case http::PathOutcome::kReject:
+      return Refuse(400, "path_normalization_failed");
+    case http::PathOutcome::kRedirect: {
+      LocalReply reply;
+      reply.status = 307;
+      reply.details = "path_normalization_failed";
+      reply.location = parts->path;
+      return reply;
     }
+    default:
+      break;
   }
-  AddOrigin(manager, connection, &head->headers);
+  AddOrigin(manager, connection, parts, &head->headers);
   SetScheme(*head, parts);
   AddRequestId(manager, random, &head->headers);
-  return std::nullopt;
+  return no_upgrade;
 }
 
 void PrepareResponse(const Hcm& manager, envoy::Listener::Direction direction,

@@ -48,12 +48,17 @@ struct LocalReply {
   std::string_view content_type;  // "text/plain" where empty
   std::string location;
   bool overloaded = false;  // x-envoy-overloaded
+  // What came is no HTTP: there is no request to speak of, and only status and details are set.
+  bool malformed = false;
 };
 
 // The request in canonical form: what is routed, authorised and sent on.
 struct RequestParts {
   std::string authority;
   std::string path;
+  // Who asked, where another proxy in front of this one is believed about it: "10.0.0.1:0". Empty:
+  // who connected.
+  std::string remote;
   std::string_view scheme = "http";
   bool expects_continue = false;
   bool upgrade = false;  // one that the listener lets through

@@ -135,7 +135,7 @@ void ServerConnection::Process(std::string_view input) {
         if (exchange_.active()) exchange_.OnRequestEnd(&reader_.trailers());
         break;
       case Http1Reader::Event::kError:
-        RefuseRequest();
+        RefuseRequest(reader_.error_status(), reader_.error_details());
         break;
     }
   }
@@ -150,6 +150,7 @@ void ServerConnection::BeginExchange() {
   MessageHead& head = reader_.head();
   std::optional<LocalReply> reply =
       PrepareRequest(manager(), info_, host_->random(), &head, &parts_);
+  if (reply.has_value() && reply->malformed) return RefuseRequest(reply->status, reply->details);
   close_after_ = false;
   bodiless_ = head.method == "HEAD";
   if (head.framing == Framing::kNone) {
@@ -163,10 +164,10 @@ void ServerConnection::BeginExchange() {
 }
 
 // What came is no HTTP: answered, and nothing more is read.
-void ServerConnection::RefuseRequest() {
+void ServerConnection::RefuseRequest(int status, std::string_view details) {
   ++listener_->stats.cx_protocol_error;
   if (exchange_.active()) {
-    exchange_.OnRequestError(reader_.error_status(), "http1.codec_error");
+    exchange_.OnRequestError(status, details);
     if (open()) CloseWhenFlushed();
     return;
   }
@@ -175,9 +176,9 @@ void ServerConnection::RefuseRequest() {
   head.Clear();
   parts_ = RequestParts();
   LocalReply reply;
-  reply.status = reader_.error_status();
-  reply.body = ReasonPhrase(reader_.error_status());
-  reply.details = "http1.codec_error";
+  reply.status = status;
+  reply.body = ReasonPhrase(status);
+  reply.details = details;
   reply.flags = telemetry::Bit(telemetry::ResponseFlag::kDownstreamProtocolError);
   reply.close = true;
   close_after_ = true;

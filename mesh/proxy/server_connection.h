@@ -81,7 +81,7 @@ class ServerConnection final : public Socket, public Downstream, public TrackedC
 
   void Process(std::string_view input);
   void BeginExchange();
-  void RefuseRequest();
+  void RefuseRequest(int status, std::string_view details);
   void ArmIdleTimer();
   void OnTimer();
   const envoy::HttpConnectionManager& manager() const { return *listener_->config().http(); }

@@ -71,7 +71,8 @@ void AppendText(std::string_view text, std::string* out) {
   const size_t before = out->size();
   out->append(text);
   for (size_t i = before; i < out->size(); ++i) {
-    if (static_cast<unsigned char>((*out)[i]) < 0x20 || (*out)[i] == 0x7f) (*out)[i] = '_';
+    const unsigned char c = static_cast<unsigned char>((*out)[i]);
+    if ((c < 0x20 && c != '\t') || c == 0x7f) (*out)[i] = '_';
   }
 }
 
@@ -149,6 +150,44 @@ constexpr TlsOperator kTlsOperators[] = {
 std::string_view FirstOf(const http::Headers& headers, std::string_view name) {
   const std::optional<std::string_view> value = headers.First(name);
   return value.has_value() ? *value : std::string_view();
+}
+
+// Of other headers that came more than once Envoy shows the first.
+bool IsJoined(std::string_view name) {
+  static constexpr std::string_view kJoined[] = {"accept",
+                                                 "accept-encoding",
+                                                 "authorization",
+                                                 "cache-control",
+                                                 "content-encoding",
+                                                 "content-type",
+                                                 "if-match",
+                                                 "origin",
+                                                 "referer",
+                                                 "user-agent",
+                                                 "via",
+                                                 "x-forwarded-for",
+                                                 "x-forwarded-host",
+                                                 "x-forwarded-port",
+                                                 "x-forwarded-proto",
+                                                 "x-forwarded-client-cert",
+                                                 "x-request-id"};
+  return std::find(std::begin(kJoined), std::end(kJoined), name) != std::end(kJoined);
+}
+
+// False where there is none of that name. One that is empty is written as it is.
+bool AppendHeader(const http::Headers& headers, std::string_view name, std::string* out) {
+  if (name.empty()) return false;
+  const auto append = [out](std::string_view value) {
+    if (!value.empty()) AppendText(value, out);
+  };
+  if (IsJoined(name)) {
+    const http::JoinedHeader joined(headers, name);
+    if (joined.present()) append(joined.value());
+    return joined.present();
+  }
+  const std::optional<std::string_view> value = headers.First(name);
+  if (value.has_value()) append(*value);
+  return value.has_value();
 }
 
 }  // namespace
@@ -367,12 +406,22 @@ absl::StatusOr<AccessLogFormat> AccessLogFormat::Parse(std::string_view text) {
 
 void AccessLogFormat::AppendPiece(const Piece& piece, const AccessLogEntry& e, ClockText* clock,
                                   std::string* out) {
-  const auto request = [&e](std::string_view name) -> std::string_view {
-    if (name == ":method") return e.method;
-    if (name == ":path") return e.path;
-    if (name == ":authority" || name == "host") return e.authority;
-    if (name == ":scheme") return e.scheme;
-    return FirstOf(e.request_headers, name);
+  // False where the request has none of that name.
+  const auto request = [&e, out](std::string_view name) {
+    std::string_view part;
+    if (name == ":method") {
+      part = e.method;
+    } else if (name == ":path") {
+      part = e.path;
+    } else if (name == ":authority" || name == "host") {
+      part = e.authority;
+    } else if (name == ":scheme") {
+      part = e.scheme;
+    } else {
+      return AppendHeader(e.request_headers, name, out);
+    }
+    if (!part.empty()) AppendText(part, out);
+    return !part.empty();
   };
   switch (piece.op) {
     case Op::kLiteral:
@@ -385,18 +434,18 @@ void AccessLogFormat::AppendPiece(const Piece& piece, const AccessLogEntry& e, C
       return;
     case Op::kRequest:
     case Op::kRequestWithoutQuery: {
-      std::string_view value = request(piece.text);
-      if (value.empty() && !piece.alternative.empty()) value = request(piece.alternative);
-      if (piece.op == Op::kRequestWithoutQuery) value = value.substr(0, value.find('?'));
-      return AppendText(value, out);
+      const size_t before = out->size();
+      if (!request(piece.text) && !request(piece.alternative)) out->push_back('-');
+      if (piece.op == Op::kRequestWithoutQuery)
+        out->resize(std::min(out->find('?', before), out->size()));
+      return;
     }
-    case Op::kResponse: {
-      std::string_view value = FirstOf(e.response_headers, piece.text);
-      if (value.empty() && !piece.alternative.empty()) {
-        value = FirstOf(e.response_headers, piece.alternative);
+    case Op::kResponse:
+      if (!AppendHeader(e.response_headers, piece.text, out) &&
+          !AppendHeader(e.response_headers, piece.alternative, out)) {
+        out->push_back('-');
       }
-      return AppendText(value, out);
-    }
+      return;
     case Op::kTrailer:
       return AppendText(FirstOf(e.response_trailers, piece.text), out);
     case Op::kProtocol:

@@ -58,11 +58,19 @@ TEST(AccessLogTest, IstiosDefaultFormat) {
 }
 
 TEST(AccessLogTest, Operators) {
-  http::HeaderList request({{"x", "123456"}, {"bad", "a\nb"}});
+  http::HeaderList request({{"x", "123456"},
+                            {"bad", "a\nb"},
+                            {"tab", "a\tb"},
+                            {"empty", ""},
+                            {"x", "second"},
+                            {"user-agent", "one"},
+                            {"user-agent", "two"}});
+  http::HeaderList response({{"none", ""}});
   http::HeaderList trailers({{"grpc-status", "7"}});
   AccessLogEntry e;
   e.start = absl::FromUnixSeconds(1700000000);
   e.request_headers = request.view();
+  e.response_headers = response.view();
   e.response_trailers = trailers.view();
   e.path = "/p?q=1";
   e.downstream_remote_address = "[::1]:80";
@@ -80,6 +88,10 @@ TEST(AccessLogTest, Operators) {
       {"%REQ(y?x)%", "123456"},
       {"%REQ_WITHOUT_QUERY(:PATH)%", "/p"},
       {"%REQ(bad)%", "a_b"},
+      {"%REQ(tab)%", "a\tb"},
+      {"%REQ(empty)%|%REQ(empty?x)%|%REQ(absent)%", "||-"},
+      {"%RESP(none)%|%RESP(absent)%", "|-"},
+      {"%REQ(user-agent)%", "one,two"},
       {"%RESPONSE_FLAGS%", "URX,UF"},
       {"%REQUEST_DURATION% %RESPONSE_DURATION%", "5 -"},
       {"%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% %DOWNSTREAM_REMOTE_PORT%", "::1 80"},

@@ -28,10 +28,16 @@ using ConsistentHash = networking::LoadBalancerSettings::ConsistentHashLB;
 constexpr char kFaultFilter[] = "envoy.filters.http.fault";
 constexpr char kCorsFilter[] = "envoy.filters.http.cors";
 
-// No timeout where nobody sets one: Envoy's own 15 s would surprise.
+// No timeout where nobody sets one: Envoy's own 15 s would surprise. Where one is set, the cap of
+// gRPC's own timeouts is said in the old field: beside the new one (max_stream_duration) Envoy does
+// not look at `timeout` at all.
 void SetTimeout(const google::protobuf::Duration& timeout, route_v3::RouteAction* action) {
   *action->mutable_timeout() = timeout;
-  *action->mutable_max_stream_duration()->mutable_grpc_timeout_header_max() = timeout;
+  if (timeout.seconds() == 0 && timeout.nanos() == 0) {
+    *action->mutable_max_stream_duration()->mutable_grpc_timeout_header_max() = timeout;
+  } else {
+    *action->mutable_max_grpc_timeout() = timeout;
+  }
 }
 
 // What a trace calls the request: where it goes, or, with several places, by whose rule.

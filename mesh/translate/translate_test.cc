@@ -829,6 +829,30 @@ spec:
                    .contains("commonLbConfig"));
 }
 
+TEST(Translate, ATimeoutIsSaidSoThatEnvoyObeysIt) {
+  const Mesh mesh(R"(
+apiVersion: networking.istio.io/v1alpha3
+kind: VirtualService
+metadata: {name: reviews, namespace: default}
+spec:
+  hosts: [reviews]
+  http:
+  - match: [{uri: {prefix: /slow}}]
+    timeout: 3s
+    route: [{destination: {host: reviews}}]
+  - route: [{destination: {host: reviews}}]
+)");
+  const json routes = VirtualHost(mesh.For("ratings-0.default").routes, "9080",
+                                  "reviews.default.svc.cluster.local:9080")["routes"];
+  ASSERT_EQ(routes.size(), 2);
+  // Beside maxStreamDuration, whatever is in it, Envoy ignores `timeout`.
+  EXPECT_EQ(routes[0]["route"]["timeout"], "3s");
+  EXPECT_EQ(routes[0]["route"]["maxGrpcTimeout"], "3s");
+  EXPECT_FALSE(routes[0]["route"].contains("maxStreamDuration"));
+  EXPECT_EQ(routes[1]["route"]["timeout"], "0s");
+  EXPECT_FALSE(routes[1]["route"].contains("maxGrpcTimeout"));
+}
+
 TEST(Translate, ARuleMayAnswerItself) {
   const Mesh mesh(R"(
 apiVersion: networking.istio.io/v1alpha3
