@@ -180,6 +180,10 @@ std::vector<MessageReader::Entry> MessageReader::Entries(uint32_t mapping) {
       return tree_.text(tree_.node(entry.key)) == text;
     });
   };
+  // A mapping may be walked more than once; what is wrong with a key is said once.
+  const auto complain = [this](uint32_t key, std::string message) {
+    if (bad_keys_.insert(key).second) Fail(key, std::move(message));
+  };
   for (uint32_t key = node.first; key != 0;) {
     const uint32_t value = tree_.raw(key).next;
     const uint32_t next = tree_.raw(value).next;
@@ -187,7 +191,7 @@ std::vector<MessageReader::Entry> MessageReader::Entries(uint32_t mapping) {
     const std::string_view text =
         key_node.type == YamlNode::Type::kScalar ? tree_.text(key_node) : std::string_view();
     if (key_node.type != YamlNode::Type::kScalar) {
-      Fail(key, absl::StrCat("a key is a string, this is ", DescribeNode(tree_, key)));
+      complain(key, absl::StrCat("a key is a string, this is ", DescribeNode(tree_, key)));
     } else if (text == "<<" && key_node.style == YamlNode::Style::kPlain) {
       merges.push_back(value);
     } else if (find(text)) {
@@ -198,8 +202,8 @@ std::vector<MessageReader::Entry> MessageReader::Entries(uint32_t mapping) {
           break;
         }
       }
-      Fail(key, absl::StrCat("key \"", Absl(text), "\" is given twice, first at line ", first_line,
-                             "; keep one"));
+      complain(key, absl::StrCat("key \"", Absl(text), "\" is given twice, first at line ",
+                                 first_line, "; keep one"));
     } else {
       entries.push_back({key, value});
       if (many) seen.insert(text);

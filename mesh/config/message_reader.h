@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "google/protobuf/message.h"
@@ -93,6 +94,7 @@ class MessageReader {
   std::vector<Step> path_;
   std::vector<FieldError> errors_;
   size_t visited_ = 0;
+  std::unordered_set<uint32_t> bad_keys_;  // those that an error has named
 };
 
 }  // namespace mesh::config
