@@ -1,6 +1,7 @@
 // What a mapping holds once merges (<<) are applied and keys given twice are found.
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -63,12 +64,16 @@ std::vector<MessageReader::Entry> MessageReader::Entries(uint32_t mapping) {
   EntrySet entries(tree_);
   entries.Reserve(node.size / 2);
   std::vector<uint32_t> merges;
+  // A mapping may be walked more than once; what is wrong with a key is said once.
+  const auto complain = [this](uint32_t key, std::string message) {
+    if (bad_keys_.insert(key).second) Fail(key, std::move(message));
+  };
   for (uint32_t key = node.first; key != 0;) {
     const uint32_t value = tree_.raw(key).next;
     const uint32_t next = tree_.raw(value).next;
     const YamlNode& key_node = tree_.node(key);
     if (key_node.type != YamlNode::Type::kScalar) {
-      Fail(key, absl::StrCat("a key is a string, this is ", DescribeNode(tree_, key)));
+      complain(key, absl::StrCat("a key is a string, this is ", DescribeNode(tree_, key)));
       key = next;
       continue;
     }
@@ -76,9 +81,9 @@ std::vector<MessageReader::Entry> MessageReader::Entries(uint32_t mapping) {
     if (text == "<<" && key_node.style == YamlNode::Style::kPlain) {
       merges.push_back(value);
     } else if (const Entry* first = entries.Find(text); first != nullptr) {
-      Fail(key,
-           absl::StrCat("key \"", Absl(text.substr(0, 200)), "\" is given twice, first at line ",
-                        tree_.raw(first->key).line, "; keep one"));
+      complain(key, absl::StrCat("key \"", Absl(text.substr(0, 200)),
+                                 "\" is given twice, first at line ", tree_.raw(first->key).line,
+                                 "; keep one"));
     } else {
       entries.Add(text, {key, value});
     }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "google/protobuf/message.h"
@@ -123,6 +124,7 @@ class MessageReader {
   size_t own_work_ = 0;
   size_t* const work_;
   bool said_exhausted_ = false;
+  std::unordered_set<uint32_t> bad_keys_;  // those that an error has named
 };
 
 }  // namespace mesh::config

@@ -798,5 +798,44 @@ TEST(ReadYaml, EveryPrefixAndManyFlipsOfAFileAreRead) {
   }
 }
 
+TEST(ReadYaml, OnlyALineFeedEndsALine) {
+  // YAML 1.1 ends lines at more characters; editors do not.
+  const std::string end = "kind: Namespace\nmetadata: {name: a}\nkind: Namespace\n";
+  const std::string error =
+      ":4:1: Namespace a: key \"kind\" is given twice, first at line 2; keep one";
+  for (const char* first : {
+           "apiVersion: v1 # \xE2\x80\xA8# \xE2\x80\xA9# \xC2\x85# separators of lines\n",
+           "apiVersion: v1\r# a bare CR\n",
+           "apiVersion: v1 # \xE2\x80\xA9\r\n",
+       }) {
+    EXPECT_THAT(Texts(ReadYaml("x", first + end).errors), ElementsAre("x" + error)) << first;
+  }
+}
+
+TEST(ReadYaml, NothingIsBehindTheLastByte) {
+  // libyaml's own marks would be at 2:1, in a line that is not there.
+  EXPECT_THAT(Texts(ReadYaml("x", "a: b\nc").errors),
+              ElementsAre("x:2:2: could not find expected ':' while scanning a simple key"));
+  EXPECT_THAT(Texts(ReadYaml("x", "{a: [b").errors),
+              ElementsAre("x:1:7: did not find expected ',' or ']' while parsing a flow sequence"));
+}
+
+TEST(ReadYaml, ACommentThatIsBrokenCostsNoDocumentBehindIt) {
+  const std::string good = "\n---\n{apiVersion: v1, kind: Namespace, metadata: {name: good}}\n";
+  for (const std::string& comment : {
+           std::string("# NUL \0 here", 12),
+           std::string("# a bare CR \r{ and what it hides"),
+           std::string("# no UTF-8 \xFF"),
+           std::string("# NEL \xC2\x85[ and what it hides"),
+           std::string("# LS \xE2\x80\xA8\"and what it hides"),
+           std::string("# DEL \x7F"),
+       }) {
+    EXPECT_THAT(Names(ReadYaml("x", comment + good)), ElementsAre("Namespace good")) << comment;
+  }
+  // A directive and a comment in any language belong to their document.
+  EXPECT_THAT(Names(ReadYaml("x", "%YAML 1.1\n# \xC3\xA4 \xE2\x82\xAC\r" + good)),
+              ElementsAre("Namespace good"));
+}
+
 }  // namespace
 }  // namespace mesh::config

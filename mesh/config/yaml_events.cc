@@ -9,58 +9,43 @@
 namespace mesh::config {
 namespace {
 
-// libyaml counts columns in characters, and its lines end where YAML 1.1 says: also at NEL, LS, PS.
-// Walks along with it, as its marks only go forward, and says the column in bytes.
-class ByteColumns {
+// What libyaml calls a line ends where YAML 1.1 says, also at a bare CR, NEL, LS and PS, and its
+// columns count characters; and behind the last byte it sees one more line. Ours, as editors and
+// compilers count: a line ends at its line feed, a column is a byte. Walks along with libyaml's
+// marks, which go forward, and counts anew.
+class Places {
  public:
-  explicit ByteColumns(std::string_view bytes)
-      : bytes_(bytes), ascii_(std::all_of(bytes.begin(), bytes.end(), [](char c) {
-          return static_cast<unsigned char>(c) < 0x80;
-        })) {}
+  explicit Places(std::string_view bytes) : bytes_(bytes) {
+    for (size_t i = 0; i < bytes.size() && same_; ++i) {
+      const bool bare_cr = bytes[i] == '\r' && (i + 1 == bytes.size() || bytes[i + 1] != '\n');
+      same_ = static_cast<unsigned char>(bytes[i]) < 0x80 && !bare_cr;
+    }
+  }
 
-  // Of 0-based line and column; the answer is 0-based.
-  size_t At(size_t line, size_t column) {
-    if (ascii_) return column;
-    if (line < line_) Reset(0, 0);
-    while (line_ < line && line_start_ < bytes_.size()) {
-      size_t at = line_start_;
-      while (at < bytes_.size() && BreakAt(at) == 0) ++at;
-      at += BreakAt(at);
-      Reset(line_ + 1, std::min(at, bytes_.size()));
-    }
-    if (column < column_) Reset(line_, line_start_);
-    while (column_ < column && offset_ < bytes_.size()) {
-      ++offset_;
+  struct Place {
+    size_t line = 0;    // 0-based
+    size_t column = 0;  // 0-based
+  };
+  Place Of(const yaml_mark_t& mark) {
+    if (same_ && mark.index < bytes_.size()) return {mark.line, mark.column};
+    if (mark.index < index_) index_ = offset_ = line_ = line_start_ = 0;
+    for (; index_ < mark.index && offset_ < bytes_.size(); ++index_) {
+      if (bytes_[offset_++] == '\n') {
+        ++line_;
+        line_start_ = offset_;
+      }
       while (offset_ < bytes_.size() && (bytes_[offset_] & 0xC0) == 0x80) ++offset_;
-      ++column_;
     }
-    return offset_ - line_start_;
+    return {line_, offset_ - line_start_};
   }
 
  private:
-  void Reset(size_t line, size_t line_start) {
-    line_ = line;
-    line_start_ = offset_ = line_start;
-    column_ = 0;
-  }
-
-  size_t BreakAt(size_t at) const {
-    const auto is = [&](size_t i, int c) {
-      return i < bytes_.size() && static_cast<unsigned char>(bytes_[i]) == c;
-    };
-    if (is(at, '\r')) return is(at + 1, '\n') ? 2 : 1;
-    if (is(at, '\n')) return 1;
-    if (is(at, 0xC2) && is(at + 1, 0x85)) return 2;
-    if (is(at, 0xE2) && is(at + 1, 0x80) && (is(at + 2, 0xA8) || is(at + 2, 0xA9))) return 3;
-    return 0;
-  }
-
   const std::string_view bytes_;
-  const bool ascii_;
+  bool same_ = true;  // both ways of counting come to the same
+  size_t index_ = 0;  // in characters
+  size_t offset_ = 0;
   size_t line_ = 0;
   size_t line_start_ = 0;
-  size_t column_ = 0;  // in characters
-  size_t offset_ = 0;  // of column_
 };
 
 std::string_view View(const yaml_char_t* text) {
@@ -70,10 +55,10 @@ std::string_view View(const yaml_char_t* text) {
 class LibyamlEvents final : public YamlEvents {
  public:
   LibyamlEvents(std::string_view bytes, int first_line)
-      : bytes_(bytes), first_line_(first_line), columns_(bytes) {
+      : bytes_(bytes), first_line_(first_line), places_(bytes) {
     ready_ = yaml_parser_initialize(&parser_) == 1;
     if (!ready_) {
-      Fail("out of memory", 0, 0);
+      Fail("out of memory", yaml_mark_t{});
       return;
     }
     yaml_parser_set_encoding(&parser_, YAML_UTF8_ENCODING);
@@ -97,8 +82,9 @@ class LibyamlEvents final : public YamlEvents {
     holds_event_ = true;
     if (event_.type == YAML_STREAM_START_EVENT || event_.type == YAML_NO_EVENT) return Next(out);
     *out = YamlEvent();
-    out->line = first_line_ + event_.start_mark.line;
-    out->column = 1 + columns_.At(event_.start_mark.line, event_.start_mark.column);
+    const Places::Place place = places_.Of(event_.start_mark);
+    out->line = first_line_ + place.line;
+    out->column = 1 + place.column;
     switch (event_.type) {
       case YAML_DOCUMENT_START_EVENT:
         out->type = YamlEvent::Type::kDocumentStart;
@@ -147,10 +133,11 @@ class LibyamlEvents final : public YamlEvents {
     holds_event_ = false;
   }
 
-  void Fail(std::string message, size_t line, size_t column) {
+  void Fail(std::string message, const yaml_mark_t& mark) {
+    const Places::Place place = places_.Of(mark);
     error_.message = std::move(message);
-    error_.line = first_line_ + line;
-    error_.column = 1 + columns_.At(line, column);
+    error_.line = first_line_ + place.line;
+    error_.column = 1 + place.column;
   }
 
   void FailAsParser() {
@@ -168,16 +155,17 @@ class LibyamlEvents final : public YamlEvents {
     std::string message = problem;
     if (parser_.context != nullptr) {
       absl::StrAppend(&message, " ", parser_.context);
-      if (parser_.context_mark.line != parser_.problem_mark.line) {
-        absl::StrAppend(&message, " that begins at line ", first_line_ + parser_.context_mark.line);
+      const size_t begins = places_.Of(parser_.context_mark).line;
+      if (begins != places_.Of(parser_.problem_mark).line) {
+        absl::StrAppend(&message, " that begins at line ", first_line_ + begins);
       }
     }
-    Fail(std::move(message), parser_.problem_mark.line, parser_.problem_mark.column);
+    Fail(std::move(message), parser_.problem_mark);
   }
 
   const std::string_view bytes_;
   const int first_line_;
-  ByteColumns columns_;
+  Places places_;
   yaml_parser_t parser_;
   yaml_event_t event_;
   bool ready_ = false;

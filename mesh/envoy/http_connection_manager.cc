@@ -190,6 +190,7 @@ void LoadPathRules(const Proto& proto, const std::string& path, Hcm* out, FieldE
   out->strip_any_host_port = proto.strip_any_host_port();
   out->strip_matching_host_port = proto.strip_matching_host_port();
   out->strip_trailing_host_dot = proto.strip_trailing_host_dot();
+  out->proxy_100_continue = proto.proxy_100_continue();
   for (int i = 0; i < proto.upgrade_configs_size(); ++i) {
     const auto& upgrade = proto.upgrade_configs(i);
     const std::string upgrade_path = At(Join(path, "upgrade_configs"), i);
@@ -253,6 +254,7 @@ Hcm LoadHttpConnectionManager(const google::protobuf::Any& any, const std::strin
        "forward_client_cert_details",
        "set_current_client_cert_details",
        "upgrade_configs",
+       "proxy_100_continue",
        "normalize_path",
        "merge_slashes",
        "path_with_escaped_slashes_action",

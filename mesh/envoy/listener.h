@@ -79,6 +79,7 @@ struct HttpConnectionManager {
   bool accept_http_10 = false;
   std::string default_host_for_http_10;
   bool enable_trailers = false;
+  bool proxy_100_continue = false;  // the upstream's 1xx responses reach the client
 
   // Limits. A zero timeout is none.
   uint32_t max_request_headers_kb = 60;

@@ -149,7 +149,8 @@ void ClientConnection::OnData(std::string_view bytes) {
         return;
       case Http1Reader::Event::kHead:
         if (reader_.head().status < 200 && reader_.head().status != 101) {
-          // Interim: the client has had its 100 already, others are not passed on.
+          user_->OnInterimHead(&reader_.head());
+          arena_.Clear();
           reader_.Begin();
           reader_.set_head_request(head_request_);
           break;

@@ -28,6 +28,8 @@ class ConnectionUser {
   virtual ~ConnectionUser() = default;
   // The connection is there: the request can be sent.
   virtual void OnUpstreamReady() = 0;
+  // 100, 103 ...: the response itself follows.
+  virtual void OnInterimHead(MessageHead* head) = 0;
   virtual void OnResponseHead(MessageHead* head) = 0;
   virtual void OnResponseBody(std::string_view bytes) = 0;
   virtual void OnResponseEnd(const HeaderMap& trailers) = 0;

@@ -184,7 +184,13 @@ void Exchange::Forward() {
     head_->headers.AddView("x-envoy-expected-rq-timeout-ms",
                            head_->headers.arena()->Decimal(expected / kMillisecond));
   }
-  if (parts_->expects_continue && head_->framing != Framing::kNone) downstream_->SendContinue();
+  if (parts_->expects_continue && head_->framing != Framing::kNone) {
+    if (manager().proxy_100_continue) {
+      head_->headers.AddView(HeaderId::kExpect, "100-continue");
+    } else {
+      downstream_->SendContinue();
+    }
+  }
   StartAttempt();
 }
 

@@ -38,6 +38,8 @@ class Downstream {
  public:
   virtual ~Downstream() = default;
   virtual void SendContinue() = 0;
+  // A 1xx response of the upstream's, as far as the client understands such.
+  virtual void SendInterim(int status, HeaderMap* headers) = 0;
   // `ends`: there is no body. The map is the downstream's to change.
   virtual void SendHead(int status, HeaderMap* headers, bool ends) = 0;
   virtual void SendBody(std::string_view bytes) = 0;
@@ -91,6 +93,7 @@ class Exchange final : private ConnectionUser, private ConnectionWaiter {
 
   // exchange_response.cc: the response, and what can go wrong.
   void OnUpstreamReady() override;
+  void OnInterimHead(MessageHead* head) override;
   void OnResponseHead(MessageHead* head) override;
   void OnResponseBody(std::string_view bytes) override;
   void OnResponseEnd(const HeaderMap& trailers) override;

@@ -264,6 +264,14 @@ void Exchange::OnIdleTimeout() {
   Reply(reply);
 }
 
+// Where it is not told otherwise the proxy has sent a 100 itself, and others stay here.
+void Exchange::OnInterimHead(MessageHead* head) {
+  Touch();
+  if (!manager().proxy_100_continue) return;
+  PrepareInterim(&head->headers);
+  downstream_->SendInterim(head->status, &head->headers);
+}
+
 void Exchange::OnResponseHead(MessageHead* head) {
   Touch();
   const bool upgraded = head->status == 101;

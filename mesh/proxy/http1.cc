@@ -287,6 +287,8 @@ Http1Reader::Event Http1Reader::TakeBlock(std::string_view* input, bool trailers
       return Event::kNeedMore;
     }
     const size_t end = static_cast<const char*>(found) - data.data();
+    // Before what is in the line: in pieces it would have been too large before it ended.
+    if (end >= limits_.head_bytes) return Fail(431, kTooLarge, "http1.headers_too_large");
     if (end == scanned_ || data[end - 1] != '\r') return Fail(400, "a line ends without CR");
     const std::string_view line = data.substr(scanned_, end - 1 - scanned_);
     const bool first = scanned_ == 0;
@@ -297,9 +299,12 @@ Http1Reader::Event Http1Reader::TakeBlock(std::string_view* input, bool trailers
       if (!kInLine[static_cast<unsigned char>(c)] || (first && !trailers && c == '\t')) {
         return Fail(400, "a line has a control character");
       }
+      // A reason may be in any language, a target may not (RFC 9112 §3.2, RFC 3986 §2).
+      if (first && !trailers && kind_ == Kind::kRequest && static_cast<unsigned char>(c) >= 0x80) {
+        return Fail(400, "the request line is not ASCII");
+      }
     }
     scanned_ = end + 1;
-    if (scanned_ > limits_.head_bytes) return Fail(431, kTooLarge, "http1.headers_too_large");
     if (line.empty() && (!first || trailers)) break;
     if (line.empty()) {  // before the start line, and it came in pieces
       input->remove_prefix(2 - before);
@@ -386,6 +391,9 @@ bool Http1Reader::DecideFraming() {
   }
   bool close = head_.minor_version == 0;
   for (const HeaderMap::Entry& entry : headers.entries()) {
+    if (entry.id == HeaderId::kProxyConnection && http::EqualsIgnoreCase(entry.value, "close")) {
+      close = true;
+    }
     if (entry.id != HeaderId::kConnection) continue;
     ForEachListMember(entry.value, [&](std::string_view member) {
       if (http::EqualsIgnoreCase(member, "close")) close = true;

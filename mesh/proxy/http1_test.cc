@@ -191,6 +191,7 @@ TEST(Http1RequestTest, SmugglingIsRefused) {
       {"two blanks in the request line", "GET  / HTTP/1.1\r\nHost: a\r\n\r\n"},
       {"a blank behind the version", "GET / HTTP/1.1 \r\nHost: a\r\n\r\n"},
       {"a blank in the target", "GET /a b HTTP/1.1\r\nHost: a\r\n\r\n"},
+      {"bytes above 127 in the target", "GET /\xc3\xa4 HTTP/1.1\r\nHost: a\r\n\r\n"},
       {"no version", "GET /\r\nHost: a\r\n\r\n"},
       {"HTTP/0.9", "GET / HTTP/0.9\r\nHost: a\r\n\r\n"},
       {"HTTP/1.2", "GET / HTTP/1.2\r\nHost: a\r\n\r\n"},
@@ -312,6 +313,9 @@ TEST(Http1WriterTest, WritesHeadsAndChunks) {
   Buffer out;
   AppendRequestHead("GET", "/p?q", "h:80", headers, &out);
   EXPECT_EQ(out.view(), "GET /p?q HTTP/1.1\r\nhost: h:80\r\ny: a\r\nx: 1\r\n\r\n");
+  out.Clear();
+  AppendRequestHead("GET", "/", std::string_view(), HeaderMap(&arena), &out);
+  EXPECT_EQ(out.view(), "GET / HTTP/1.1\r\nhost: \r\n\r\n");
   out.Clear();
   AppendResponseHead(404, 1, headers, &out);
   EXPECT_EQ(out.view(), "HTTP/1.1 404 Not Found\r\ny: a\r\nx: 1\r\n\r\n");

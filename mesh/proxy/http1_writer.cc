@@ -1,4 +1,5 @@
 #include <charconv>
+#include <cstring>
 
 #include "mesh/proxy/http1.h"
 
@@ -6,7 +7,7 @@ namespace mesh::proxy {
 namespace {
 
 char* Put(char* at, std::string_view text) {
-  std::memcpy(at, text.data(), text.size());
+  if (!text.empty()) std::memcpy(at, text.data(), text.size());
   return at + text.size();
 }
 

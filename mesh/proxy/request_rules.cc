@@ -427,4 +427,21 @@ void PrepareResponse(const Hcm& manager, envoy::Listener::Direction direction,
   }
 }
 
+void PrepareInterim(HeaderMap* headers) {
+  if (headers->Has(HeaderId::kConnection)) RemoveNominated(headers);
+  headers->RemoveIf([](const HeaderMap::Entry& entry) {
+    switch (entry.id) {
+      case HeaderId::kConnection:
+      case HeaderId::kContentLength:
+      case HeaderId::kKeepAlive:
+      case HeaderId::kProxyConnection:
+      case HeaderId::kTransferEncoding:
+      case HeaderId::kUpgrade:
+        return true;
+      default:
+        return false;
+    }
+  });
+}
+
 }  // namespace mesh::proxy

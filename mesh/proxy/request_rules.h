@@ -78,6 +78,9 @@ void PrepareResponse(const envoy::HttpConnectionManager& manager,
                      envoy::Listener::Direction direction, std::string_view date, bool upgraded,
                      HeaderMap* headers);
 
+// The same for a 1xx response, which says nothing of a body.
+void PrepareInterim(HeaderMap* headers);
+
 // A random UUID (RFC 9562 version 4), 36 characters into `out`.
 void WriteRequestId(Random* random, char* out);
 

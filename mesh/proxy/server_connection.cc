@@ -15,7 +15,7 @@ namespace {
 constexpr Nanos kHeadTimeout = 60000 * kMillisecond;
 // How much may be held of requests that came before their turn.
 constexpr size_t kMaxHeldBytes = 64 * 1024;
-// A draining connection that says nothing for so long is closed.
+// A connection that drains, or is as old as it may be, and says nothing for so long is closed.
 constexpr Nanos kDrainIdle = 1000 * kMillisecond;
 // Where the filter chain sets none.
 constexpr Nanos kHandshakeTimeout = 15000 * kMillisecond;
@@ -51,6 +51,10 @@ void ServerConnection::Start(const Accepted& accepted) {
   const ListenerConfig& config = listener_->config();
   set_limit(std::min<size_t>(config.buffer_limit_bytes, kMaxBufferedBytes));
   set_drop_when_broken(true);
+  Http1Reader::Limits limits;
+  limits.head_bytes = size_t{manager().max_request_headers_kb} * 1024;
+  limits.headers = manager().max_headers_count;
+  reader_.set_limits(limits);
   reader_.Begin();
   if (config.tls != nullptr) {
     UseTls(config.tls, "");
@@ -69,10 +73,15 @@ void ServerConnection::OnConnected() {
 }
 
 void ServerConnection::ArmIdleTimer() {
-  if (draining_) {
-    timer_.Arm(kDrainIdle);
-  } else if (manager().connection_idle_timeout > absl::ZeroDuration()) {
-    timer_.Arm(ToNanos(manager().connection_idle_timeout));
+  if (draining_) return timer_.Arm(kDrainIdle);
+  Nanos wait = ToNanos(manager().connection_idle_timeout);
+  if (manager().max_connection_duration > absl::ZeroDuration()) {
+    const Nanos left =
+        created_ + ToNanos(manager().max_connection_duration) + kDrainIdle - loop()->now();
+    if (wait <= 0 || left < wait) wait = std::max<Nanos>(left, 1);
+  }
+  if (wait > 0) {
+    timer_.Arm(wait);
   } else {
     timer_.Disarm();
   }
@@ -229,6 +238,12 @@ void ServerConnection::SendContinue() {
   FlushSoon();
 }
 
+void ServerConnection::SendInterim(int status, HeaderMap* headers) {
+  if (reader_.head().minor_version == 0) return;  // RFC 9110 §15.2
+  AppendResponseHead(status, 1, *headers, &out());
+  FlushSoon();
+}
+
 void ServerConnection::SendHead(int status, HeaderMap* headers, bool ends) {
   const MessageHead& head = reader_.head();
   const bool has_length = headers->Has(HeaderId::kContentLength);
@@ -287,6 +302,14 @@ void ServerConnection::SendEnd(const HeaderMap* trailers) {
 }
 
 void ServerConnection::SendReset() { reset_after_ = true; }
+
+void ServerConnection::StartTunnel() {
+  tunnel_ = true;
+  // What the client said before it was told that it may.
+  if (held_.empty()) return;
+  if (paused()) ResumeReads();
+  next_timer_.Arm(0);
+}
 
 void ServerConnection::OnExchangeOver() {
   if (!open()) return;

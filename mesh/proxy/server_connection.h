@@ -69,11 +69,12 @@ class ServerConnection final : public Socket, public Downstream, public TrackedC
 
   // Downstream.
   void SendContinue() override;
+  void SendInterim(int status, HeaderMap* headers) override;
   void SendHead(int status, HeaderMap* headers, bool ends) override;
   void SendBody(std::string_view bytes) override;
   void SendEnd(const HeaderMap* trailers) override;
   void SendReset() override;
-  void StartTunnel() override { tunnel_ = true; }
+  void StartTunnel() override;
   bool full() const override { return Socket::full(); }
   void PauseRequest() override { PauseReads(); }
   void ResumeRequest() override { ResumeReads(); }
