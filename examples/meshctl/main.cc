@@ -5,6 +5,7 @@
 #include "mesh/ctl/analyze.h"
 #include "mesh/ctl/command.h"
 #include "mesh/ctl/completion.h"
+#include "mesh/ctl/crds.h"
 #include "mesh/ctl/proxy_config.h"
 #include "mesh/ctl/proxy_status.h"
 #include "mesh/ctl/route.h"
@@ -16,6 +17,6 @@ int main(int argc, char** argv) {
   std::ios::sync_with_stdio(false);
   return mesh::ctl::Run({mesh::ctl::AddValidate, mesh::ctl::AddTranslate, mesh::ctl::AddProxyStatus,
                          mesh::ctl::AddProxyConfig, mesh::ctl::AddRoute, mesh::ctl::AddAnalyze,
-                         mesh::ctl::AddCompletion, mesh::ctl::AddVersion},
+                         mesh::ctl::AddCrds, mesh::ctl::AddCompletion, mesh::ctl::AddVersion},
                         {argv + 1, argv + argc}, std::cin, std::cout, std::cerr);
 }
