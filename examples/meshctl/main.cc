@@ -6,6 +6,7 @@
 #include "mesh/ctl/ca.h"
 #include "mesh/ctl/command.h"
 #include "mesh/ctl/completion.h"
+#include "mesh/ctl/crds.h"
 #include "mesh/ctl/proxy_config.h"
 #include "mesh/ctl/proxy_status.h"
 #include "mesh/ctl/route.h"
@@ -15,8 +16,9 @@
 
 int main(int argc, char** argv) {
   std::ios::sync_with_stdio(false);
-  return mesh::ctl::Run({mesh::ctl::AddValidate, mesh::ctl::AddTranslate, mesh::ctl::AddProxyStatus,
-                         mesh::ctl::AddProxyConfig, mesh::ctl::AddRoute, mesh::ctl::AddAnalyze,
-                         mesh::ctl::AddCa, mesh::ctl::AddCompletion, mesh::ctl::AddVersion},
-                        {argv + 1, argv + argc}, std::cin, std::cout, std::cerr);
+  return mesh::ctl::Run(
+      {mesh::ctl::AddValidate, mesh::ctl::AddTranslate, mesh::ctl::AddProxyStatus,
+       mesh::ctl::AddProxyConfig, mesh::ctl::AddRoute, mesh::ctl::AddAnalyze, mesh::ctl::AddCa,
+       mesh::ctl::AddCrds, mesh::ctl::AddCompletion, mesh::ctl::AddVersion},
+      {argv + 1, argv + argc}, std::cin, std::cout, std::cerr);
 }

@@ -11,31 +11,6 @@
 namespace mesh::analysis {
 namespace {
 
-struct Check {
-  std::string_view name;
-  void (*run)(const Facts& facts, Findings* findings);
-};
-
-constexpr Check kChecks[] = {
-    {"annotations", CheckAnnotations},
-    {"authorization_policies", CheckAuthorizationPolicies},
-    {"ca_certificates", CheckCaCertificates},
-    {"deployment_services", CheckDeploymentServices},
-    {"deprecation", CheckDeprecation},
-    {"gateway_credentials", CheckGatewayCredentials},
-    {"gateway_ports", CheckGatewayPorts},
-    {"injection", CheckInjection},
-    {"mesh_gateway_hosts", CheckMeshGatewayHosts},
-    {"port_names", CheckPortNames},
-    {"regexes", CheckRegexes},
-    {"schema", CheckSchema},
-    {"sidecar_defaults", CheckSidecarDefaults},
-    {"sidecar_selectors", CheckSidecarSelectors},
-    {"virtual_service_gateways", CheckVirtualServiceGateways},
-    {"virtual_service_hosts", CheckVirtualServiceHosts},
-    {"virtual_service_subsets", CheckVirtualServiceSubsets},
-};
-
 // Levels as Istio 1.7.3's catalogue has them.
 constexpr CodeInfo kCodes[] = {
     {"IST0002", Level::kWarning, "a deprecated field or kind is used"},
@@ -73,6 +48,14 @@ Finding Make(std::string_view code, std::string message, std::string remedy) {
   return finding;
 }
 
+std::vector<config::Kind> IstioKinds() {
+  std::vector<config::Kind> kinds;
+  for (const config::KindInfo& info : config::AllKinds()) {
+    if (info.istio && info.kind != config::Kind::kMeshConfig) kinds.push_back(info.kind);
+  }
+  return kinds;
+}
+
 auto Order(const Finding& f) {
   static const std::string* const kNoFile = new std::string;
   return std::tie(f.position.file == nullptr ? *kNoFile : *f.position.file, f.position.line, f.code,
@@ -80,6 +63,54 @@ auto Order(const Finding& f) {
 }
 
 }  // namespace
+
+absl::Span<const Check> AllChecks() {
+  using config::Kind;
+  static const auto* const kChecks = new std::vector<Check>{
+      {"annotations",
+       CheckAnnotations,
+       Scope::kObject,
+       {Kind::kNamespace, Kind::kService, Kind::kPod, Kind::kDeployment}},
+      {"authorization_policies",
+       CheckAuthorizationPolicies,
+       Scope::kObject,
+       {Kind::kAuthorizationPolicy}},
+      {"ca_certificates", CheckCaCertificates, Scope::kObject, {Kind::kDestinationRule}},
+      {"deployment_services",
+       CheckDeploymentServices,
+       Scope::kKinds,
+       {Kind::kNamespace, Kind::kService, Kind::kPod, Kind::kDeployment}},
+      {"deprecation", CheckDeprecation, Scope::kObject, {Kind::kVirtualService, Kind::kSidecar}},
+      {"gateway_credentials", CheckGatewayCredentials, Scope::kObject, {Kind::kGateway}},
+      {"gateway_ports", CheckGatewayPorts, Scope::kObject, {Kind::kGateway}},
+      {"injection", CheckInjection, Scope::kKinds, {Kind::kNamespace, Kind::kPod}},
+      {"mesh_gateway_hosts", CheckMeshGatewayHosts, Scope::kObject, {Kind::kVirtualService}},
+      {"port_names", CheckPortNames, Scope::kObject, {Kind::kService}},
+      {"regexes", CheckRegexes, Scope::kObject, {Kind::kVirtualService}},
+      {"schema", CheckSchema, Scope::kObject, IstioKinds()},
+      {"sidecar_defaults", CheckSidecarDefaults, Scope::kKinds, {Kind::kSidecar}},
+      {"sidecar_selectors", CheckSidecarSelectors, Scope::kKinds, {Kind::kSidecar}},
+      {"virtual_service_gateways",
+       CheckVirtualServiceGateways,
+       Scope::kObject,
+       {Kind::kVirtualService}},
+      {"virtual_service_hosts", CheckVirtualServiceHosts, Scope::kObject, {Kind::kVirtualService}},
+      {"virtual_service_subsets",
+       CheckVirtualServiceSubsets,
+       Scope::kObject,
+       {Kind::kVirtualService}},
+  };
+  return *kChecks;
+}
+
+void Finish(Findings* findings) {
+  std::sort(findings->begin(), findings->end(),
+            [](const Finding& a, const Finding& b) { return Order(a) < Order(b); });
+  findings->erase(
+      std::unique(findings->begin(), findings->end(),
+                  [](const Finding& a, const Finding& b) { return Order(a) == Order(b); }),
+      findings->end());
+}
 
 std::string_view LevelName(Level level) {
   return level == Level::kError ? "error" : level == Level::kWarning ? "warning" : "info";
@@ -111,18 +142,13 @@ void Report(std::string_view code, const UnreadObject& object, const SourcePosit
 std::vector<Finding> Analyze(const config::Snapshot& snapshot, const Options& options) {
   const Facts facts(snapshot, options);
   Findings findings;
-  for (const Check& check : kChecks) {
+  for (const Check& check : AllChecks()) {
     if (options.checks.empty() || std::find(options.checks.begin(), options.checks.end(),
                                             check.name) != options.checks.end()) {
       check.run(facts, &findings);
     }
   }
-  std::sort(findings.begin(), findings.end(),
-            [](const Finding& a, const Finding& b) { return Order(a) < Order(b); });
-  findings.erase(
-      std::unique(findings.begin(), findings.end(),
-                  [](const Finding& a, const Finding& b) { return Order(a) == Order(b); }),
-      findings.end());
+  Finish(&findings);
   return findings;
 }
 
@@ -130,7 +156,7 @@ absl::Span<const CodeInfo> AllCodes() { return kCodes; }
 
 std::vector<std::string> CheckNames() {
   std::vector<std::string> names;
-  for (const Check& check : kChecks) names.emplace_back(check.name);
+  for (const Check& check : AllChecks()) names.emplace_back(check.name);
   return names;
 }
 

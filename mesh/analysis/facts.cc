@@ -52,7 +52,7 @@ std::string ToString(const Labels& labels) {
 }
 
 Facts::Facts(const config::Snapshot& snapshot, const Options& options)
-    : snapshot_(snapshot), options_(options) {
+    : snapshot_(&snapshot), options_(&options) {
   for (const config::ResourcePtr& ns : snapshot.List(Kind::kNamespace)) {
     namespaces_.insert(ns->name());
     const Labels& labels = ns->metadata().labels;
@@ -70,19 +70,55 @@ Facts::Facts(const config::Snapshot& snapshot, const Options& options)
   AddServices();
   AddServiceEntries();
   for (const config::ResourcePtr& rule : snapshot.List(Kind::kDestinationRule)) {
-    const auto& spec = rule->As<net::DestinationRule>();
-    for (const net::Subset& subset : spec.subsets()) {
-      subsets_.insert(Join(FullHost(rule->ns(), spec.host()), subset.name()));
-    }
+    CountSubsets(*rule, 1);
+  }
+}
+
+bool Facts::CanFollow(Kind kind) {
+  switch (kind) {
+    case Kind::kNamespace:
+    case Kind::kService:
+    case Kind::kPod:
+    case Kind::kDeployment:
+    case Kind::kEndpoints:
+    case Kind::kEndpointSlice:
+    case Kind::kServiceAccount:
+    case Kind::kServiceEntry:
+    case Kind::kWorkloadEntry:
+    case Kind::kWorkloadGroup:
+    case Kind::kMeshConfig:
+      return false;
+    default:
+      return true;
+  }
+}
+
+void Facts::Replace(const config::Resource* before, const config::Resource* after) {
+  if (before != nullptr && before->kind() == Kind::kDestinationRule) CountSubsets(*before, -1);
+  if (after != nullptr && after->kind() == Kind::kDestinationRule) CountSubsets(*after, 1);
+}
+
+void Facts::Follow(const config::Snapshot& snapshot, const Options& options) {
+  snapshot_ = &snapshot;
+  options_ = &options;
+}
+
+void Facts::CountSubsets(const config::Resource& rule, int count) {
+  const auto& spec = rule.As<net::DestinationRule>();
+  const std::string host = FullHost(rule.ns(), spec.host());
+  for (const net::Subset& subset : spec.subsets()) {
+    const auto at = subsets_.emplace(Join(host, subset.name()), 0).first;
+    at->second += count;
+    if (at->second == 0) subsets_.erase(at);
   }
 }
 
 void Facts::AddWorkloads() {
-  for (const config::ResourcePtr& pod : snapshot_.List(Kind::kPod)) {
+  for (const config::ResourcePtr& pod : snapshot_->List(Kind::kPod)) {
     workloads_.push_back({pod->ns(), pod->name(), pod->metadata().labels,
                           pod->metadata().annotations, &pod->As<kube::Pod>().spec(), pod.get()});
   }
-  for (const config::ResourcePtr& deployment : snapshot_.List(Kind::kDeployment)) {
+  for (const config::ResourcePtr& deployment : snapshot_->List(Kind::kDeployment)) {
     const kube::PodTemplateSpec& pod = deployment->As<kube::Deployment>().spec().template_();
     workloads_.push_back({deployment->ns(), deployment->name(), ToLabels(pod.metadata().labels()),
                           ToLabels(pod.metadata().annotations()), &pod.spec(), deployment.get()});
@@ -92,7 +128,7 @@ void Facts::AddWorkloads() {
     const auto istio = workload.labels.find("istio");
     if (istio != workload.labels.end() && istio->second == kIngressGateway) has_gateway = true;
   }
-  if (options_.assume_ingress_gateway && !has_gateway) {
+  if (options_->assume_ingress_gateway && !has_gateway) {
     Workload gateway;
     gateway.ns = "istio-system";
     gateway.name = "istio-ingressgateway";
@@ -154,7 +190,7 @@ void Facts::AddHost(const std::string& scope, const std::string& host,
 }
 
 void Facts::AddServices() {
-  for (const config::ResourcePtr& service : snapshot_.List(Kind::kService)) {
+  for (const config::ResourcePtr& service : snapshot_->List(Kind::kService)) {
     const kube::ServiceSpec& spec = service->As<kube::Service>().spec();
     if (spec.selector_size() > 0) {
       for (size_t workload : Select(service->ns(), ToLabels(spec.selector()))) {
@@ -177,7 +213,7 @@ void Facts::AddServices() {
 }
 
 void Facts::AddServiceEntries() {
-  for (const config::ResourcePtr& entry : snapshot_.List(Kind::kServiceEntry)) {
+  for (const config::ResourcePtr& entry : snapshot_->List(Kind::kServiceEntry)) {
     const auto& spec = entry->As<net::ServiceEntry>();
     std::vector<uint32_t> ports;
     for (const auto& port : spec.ports()) ports.push_back(port.number());

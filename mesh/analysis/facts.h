@@ -41,8 +41,16 @@ class Facts {
   // Both must outlive it.
   Facts(const config::Snapshot& snapshot, const Options& options);
 
-  const config::Snapshot& snapshot() const { return snapshot_; }
-  const Options& options() const { return options_; }
+  // For an Analyzer. The facts stay those of a snapshot in which only objects of kinds that can be
+  // followed are other ones, once each of these was given to Replace; Follow says which snapshot
+  // and options the checks are to see. What was given must outlive the facts or what takes its
+  // place.
+  static bool CanFollow(config::Kind kind);
+  void Replace(const config::Resource* before, const config::Resource* after);
+  void Follow(const config::Snapshot& snapshot, const Options& options);
+
+  const config::Snapshot& snapshot() const { return *snapshot_; }
+  const Options& options() const { return *options_; }
 
   const std::vector<Workload>& workloads() const { return workloads_; }
   // Indices of the workloads of a namespace that carry all labels; of all namespaces for ns "*".
@@ -73,17 +81,19 @@ class Facts {
   void AddHost(const std::string& scope, const std::string& host, std::vector<uint32_t> ports);
   const Host* FindIn(const std::string& scope, const std::string& fqdn) const;
 
-  const config::Snapshot& snapshot_;
-  const Options& options_;
+  void CountSubsets(const config::Resource& rule, int count);
+
+  const config::Snapshot* snapshot_;
+  const Options* options_;
   std::vector<Workload> workloads_;
   // By "namespace\nkey\nvalue" and, for all labels, "namespace"; namespace "*" is any.
   std::unordered_map<std::string, std::vector<size_t>> by_label_;
   std::set<std::string> namespaces_;
   std::unordered_map<std::string, bool> injected_;  // namespaces that say so or say not
   std::vector<std::vector<const config::Resource*>> services_of_;
-  std::unordered_map<std::string, Host> hosts_;  // by "scope\nfqdn"
-  std::set<std::string> subsets_;                // "fqdn\nsubset"
-  std::set<std::string> unread_;                 // "kind\nns\nname"
+  std::unordered_map<std::string, Host> hosts_;   // by "scope\nfqdn"
+  std::unordered_map<std::string, int> subsets_;  // how many rules have "fqdn\nsubset"
+  std::set<std::string> unread_;                  // "kind\nns\nname"
 };
 
 // "reviews" in namespace default is "reviews.default.svc.cluster.local"; what has a dot, and "*",

@@ -6,12 +6,38 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "mesh/analysis/facts.h"
 #include "mesh/analysis/finding.h"
 
 namespace mesh::analysis {
 
 using Findings = std::vector<Finding>;
+
+// What has to be looked at anew where some objects changed. For an Analyzer, that follows changes;
+// a wrong answer here shows in analyzer_test, which holds it against analysing everything.
+enum class Scope {
+  // Everything, whatever changed: always right, and as slow as it is.
+  kSnapshot,
+  // Everything, where an object of the kinds `about` changed.
+  kKinds,
+  // A finding is about an object of the kinds `about`, and follows from that object, from the names
+  // that it uses and who defines them (links.h), and from facts about workloads, services and
+  // namespaces. It is not looked for in other objects of its own kind, but through links.
+  kObject,
+};
+
+struct Check {
+  std::string_view name;
+  void (*run)(const Facts& facts, Findings* findings);
+  Scope scope = Scope::kSnapshot;
+  std::vector<config::Kind> about = {};
+};
+// All, in a fixed order. Live forever.
+absl::Span<const Check> AllChecks();
+
+// Leaves out what is said twice and sorts, as Analyze promises it.
+void Finish(Findings* findings);
 
 // Adds a finding at a field of an object; level and documentation are the code's.
 void Report(std::string_view code, const config::Resource& object, std::string_view field,

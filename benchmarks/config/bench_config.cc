@@ -1,0 +1,223 @@
+// What `make bench-config` runs: reading, validating and analysing configurations of many sizes.
+//
+//   events/libyaml/N, read/N           the same bytes as libyaml's bare events, and as typed
+//   resources validate/N, analyze/N, check/NAME/N edit/KIND/N                        one file of N
+//   services is edited: read, stored, findings again
+//
+//   bench_config --memory N            one run, and the most memory the process ever held
+#include <yaml.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "benchmark/benchmark.h"
+#include "benchmarks/config/generate.h"
+#include "mesh/analysis/analyze.h"
+#include "mesh/analysis/analyzer.h"
+#include "mesh/config/read.h"
+#include "mesh/config/snapshot.h"
+#include "mesh/config/store.h"
+#include "mesh/config/validate.h"
+
+namespace mesh::benchmarks {
+namespace {
+
+// All of it as one text, as `kubectl get -o yaml` or a file of a release has it.
+const std::string& Text(int services) {
+  static auto* const texts = new std::map<int, std::string>;
+  std::string& text = (*texts)[services];
+  if (text.empty()) {
+    for (const GeneratedFile& file : GenerateConfig(services)) {
+      absl::StrAppend(&text, file.yaml, "---\n");
+    }
+  }
+  return text;
+}
+
+config::SnapshotPtr ReadAll(int services) {
+  config::ReadResult read = config::ReadYaml("all.yaml", Text(services));
+  if (!read.errors.empty()) {
+    std::cerr << read.errors[0].ToString() << "\n";
+    std::abort();
+  }
+  return config::Snapshot::Of(std::move(read.resources));
+}
+
+// Of the size asked for last: they are large.
+config::SnapshotPtr Snapshot(int services) {
+  static int size = 0;
+  static auto* const snapshot = new config::SnapshotPtr;
+  if (size != services) {
+    snapshot->reset();
+    *snapshot = ReadAll(services);
+    size = services;
+  }
+  return *snapshot;
+}
+
+void LibyamlEvents(benchmark::State& state) {
+  const std::string& text = Text(state.range(0));
+  for (auto _ : state) {
+    yaml_parser_t parser;
+    yaml_parser_initialize(&parser);
+    yaml_parser_set_input_string(&parser, reinterpret_cast<const unsigned char*>(text.data()),
+                                 text.size());
+    for (bool done = false; !done;) {
+      yaml_event_t event;
+      if (yaml_parser_parse(&parser, &event) == 0) std::abort();
+      done = event.type == YAML_STREAM_END_EVENT;
+      yaml_event_delete(&event);
+    }
+    yaml_parser_delete(&parser);
+  }
+  state.SetBytesProcessed(state.iterations() * text.size());
+}
+
+void Read(benchmark::State& state) {
+  const std::string& text = Text(state.range(0));
+  for (auto _ : state) benchmark::DoNotOptimize(config::ReadYaml("all.yaml", text));
+  state.SetBytesProcessed(state.iterations() * text.size());
+}
+
+void Validate(benchmark::State& state) {
+  const config::SnapshotPtr snapshot = Snapshot(state.range(0));
+  for (auto _ : state) {
+    for (const config::KindInfo& info : config::AllKinds()) {
+      for (const config::ResourcePtr& object : snapshot->List(info.kind)) {
+        benchmark::DoNotOptimize(config::ValidateResource(*object));
+      }
+    }
+  }
+}
+
+void Analyze(benchmark::State& state, const std::vector<std::string>& checks) {
+  const config::SnapshotPtr snapshot = Snapshot(state.range(0));
+  analysis::Options options;
+  options.checks = checks;
+  size_t findings = 0;
+  for (auto _ : state) findings = analysis::Analyze(*snapshot, options).size();
+  state.counters["findings"] = findings;
+}
+
+// The wait of a person who saved a file: its bytes are there, the findings are wanted.
+void Edit(benchmark::State& state, const std::string& kind) {
+  const int services = state.range(0);
+  config::Store store;
+  config::SourceUpdate all;
+  for (const GeneratedFile& file : GenerateConfig(services)) {
+    config::Unit unit;
+    unit.name = file.name;
+    unit.content = config::ReadYaml(file.name, file.yaml);
+    all.units.push_back(std::move(unit));
+  }
+  analysis::Analyzer analyzer;
+  analyzer.Update(store.Apply(std::move(all)).snapshot);
+  size_t findings = 0;
+  int edit = 0;
+  for (auto _ : state) {
+    const int number = ++edit % std::min(services, 50);
+    std::string yaml;
+    std::string name;
+    if (kind == "VirtualService") {
+      yaml = GenerateVirtualService(number, services);
+      name = absl::StrCat("virtual-service-", number, ".yaml");
+    } else if (kind == "DestinationRule") {
+      yaml = GenerateDestinationRule(number, services);
+      name = absl::StrCat("destination-rule-", number, ".yaml");
+    } else {
+      yaml = GenerateGateway(number, services);
+      name = absl::StrCat("gateway-", number, ".yaml");
+    }
+    yaml.insert(0, edit % 2 == 0 ? "# edited\n" : "");
+    if (edit % 4 < 2) {
+      // A subset and a host that the others do not mean.
+      const size_t at = yaml.rfind("v2");
+      if (at != std::string::npos) yaml.replace(at, 2, "v7");
+    }
+    config::SourceUpdate update;
+    update.units.emplace_back();
+    update.units[0].name = name;
+    update.units[0].content = config::ReadYaml(name, yaml);
+    const config::ApplyResult applied = store.Apply(std::move(update));
+    findings = analyzer.Update(applied.snapshot).size();
+    if (analyzer.last_work().everything) state.SkipWithError("analysed everything again");
+  }
+  state.counters["findings"] = findings;
+}
+
+void Register() {
+  using benchmark::RegisterBenchmark;
+  const auto ms = benchmark::kMillisecond;
+  RegisterBenchmark("events/libyaml", LibyamlEvents)->Arg(10000)->Unit(ms);
+  RegisterBenchmark("read", Read)->Arg(10000)->Unit(ms);
+  for (int services : {10000, 20000}) {
+    RegisterBenchmark("validate", Validate)->Arg(services)->Unit(ms);
+    RegisterBenchmark("analyze", [](benchmark::State& state) { Analyze(state, {}); })
+        ->Arg(services)
+        ->Unit(ms);
+    for (const std::string& check : analysis::CheckNames()) {
+      RegisterBenchmark(("check/" + check).c_str(),
+                        [check](benchmark::State& state) { Analyze(state, {check}); })
+          ->Arg(services)
+          ->Unit(ms);
+    }
+  }
+  for (const char* kind : {"VirtualService", "DestinationRule", "Gateway"}) {
+    RegisterBenchmark((std::string("edit/") + kind).c_str(),
+                      [kind](benchmark::State& state) { Edit(state, kind); })
+        ->Arg(10000)
+        ->Unit(ms);
+  }
+}
+
+// Lines of /proc/self/status that say how much memory.
+int MeasureMemory(int services) {
+  const absl::Time begin = absl::Now();
+  const config::SnapshotPtr snapshot = ReadAll(services);
+  const absl::Time read = absl::Now();
+  const size_t findings = analysis::Analyze(*snapshot).size();
+  const absl::Time end = absl::Now();
+  long most_kb = 0;
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.rfind("VmHWM:", 0) == 0) most_kb = std::strtol(line.c_str() + 6, nullptr, 10);
+  }
+  std::cout << "{\"objects\": " << snapshot->size() << ", \"findings\": " << findings
+            << ", \"read_ms\": " << absl::ToDoubleMilliseconds(read - begin)
+            << ", \"analyze_ms\": " << absl::ToDoubleMilliseconds(end - read)
+            << ", \"most_mb\": " << most_kb / 1024 << "}\n";
+  return 0;
+}
+
+// Writes the files that an outside tool is to analyse.
+int Write(const std::string& folder, int services) {
+  for (const GeneratedFile& file : GenerateConfig(services)) {
+    std::ofstream(folder + "/" + file.name) << file.yaml;
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace mesh::benchmarks
+
+int main(int argc, char** argv) {
+  if (argc == 3 && std::strcmp(argv[1], "--memory") == 0) {
+    return mesh::benchmarks::MeasureMemory(std::atoi(argv[2]));
+  }
+  if (argc == 4 && std::strcmp(argv[1], "--write") == 0) {
+    return mesh::benchmarks::Write(argv[2], std::atoi(argv[3]));
+  }
+  mesh::benchmarks::Register();
+  benchmark::Initialize(&argc, argv);
+  benchmark::RunSpecifiedBenchmarks();
+  return 0;
+}
