@@ -10,6 +10,7 @@
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
+#include "envoy/extensions/transport_sockets/tls/v3/secret.pb.h"
 #include "google/protobuf/util/json_util.h"
 #include "mesh/envoy/proxy_routes.h"
 
@@ -20,6 +21,7 @@ namespace cluster = ::envoy::config::cluster::v3;
 namespace endpoint = ::envoy::config::endpoint::v3;
 namespace listener = ::envoy::config::listener::v3;
 namespace routes = ::envoy::config::route::v3;
+namespace secrets = ::envoy::extensions::transport_sockets::tls::v3;
 
 template <class Proto>
 absl::StatusOr<Proto> Parse(const xds::Received& resource) {
@@ -58,6 +60,28 @@ std::string ToJson(xds::Type type, const std::string& bytes) {
       break;  // never shown
   }
   return "{}";
+}
+
+// The words never tell what the secret holds.
+absl::StatusOr<Secret> MakeSecret(const secrets::Secret& proto) {
+  absl::StatusOr<envoy::Secret> loaded = envoy::LoadSecret(proto);
+  if (!loaded.ok()) return loaded.status();
+  const auto because = [&proto](const char* field, const absl::Status& status) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("secret \"", proto.name(), "\" ", field, ": ", status.message()));
+  };
+  Secret secret;
+  secret.name = loaded->name;
+  if (!loaded->trusted_ca.empty()) {
+    auto roots = tls::Certificate::ListFromPem(loaded->trusted_ca);
+    if (!roots.ok()) return because("validation_context.trusted_ca", roots.status());
+    secret.roots = *std::move(roots);
+  } else {
+    auto identity = tls::Identity::FromPem(loaded->certificate_chain, loaded->private_key);
+    if (!identity.ok()) return because("tls_certificate", identity.status());
+    secret.identity = *std::move(identity);
+  }
+  return secret;
 }
 
 // With the type URL that an Any's JSON has.
@@ -166,8 +190,16 @@ absl::Status Ads::OnUpdate(const xds::Update& update) {
         }
         break;
       }
-      case xds::Type::kSecret:
+      case xds::Type::kSecret: {
+        const auto proto = Parse<secrets::Secret>(*resource);
+        auto loaded = proto.ok() ? MakeSecret(*proto) : proto.status();
+        if (loaded.ok()) {
+          batch.secrets.push_back(*std::move(loaded));
+        } else {
+          refuse(*resource, loaded.status());
+        }
         break;
+      }
     }
   }
   if (update.type == xds::Type::kCluster) batch.removed_clusters = update.removed;
@@ -187,7 +219,11 @@ absl::Status Ads::OnUpdate(const xds::Update& update) {
   } else if (update.type == xds::Type::kListener) {
     update.client->SetNames(xds::Type::kRoute, taken.route_names);
   }
-  {
+  if (update.type == xds::Type::kCluster || update.type == xds::Type::kListener) {
+    update.client->SetNames(xds::Type::kSecret, taken.secret_names);
+  }
+  // What secrets hold is kept nowhere but where it is used.
+  if (update.type != xds::Type::kSecret) {
     MutexLock lock(&mutex_);
     received_[type] = true;
     std::map<std::string, Held> held;

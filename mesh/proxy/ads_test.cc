@@ -11,10 +11,12 @@
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
+#include "envoy/extensions/transport_sockets/tls/v3/tls.pb.h"
 #include "google/protobuf/util/json_util.h"
 #include "mesh/base/content_hash.h"
 #include "mesh/base/mutex.h"
 #include "mesh/proxy/testing.h"
+#include "mesh/tls/testing.h"
 #include "mesh/xds/server.h"
 #include "nlohmann/json.hpp"
 
@@ -46,7 +48,9 @@ class ControlPlane final : public xds::ViewSource {
     Proto proto;
     const auto status = google::protobuf::util::JsonStringToMessage(json, &proto);
     EXPECT_TRUE(status.ok()) << status.ToString() << json;
-    const std::string bytes = proto.SerializeAsString();
+    SetBytes(type, name, proto.SerializeAsString());
+  }
+  void SetBytes(xds::Type type, const std::string& name, const std::string& bytes) {
     MutexLock lock(&mutex_);
     resources_[type][name] = xds::EncodedResource::Make(type, name, ContentHash(bytes), bytes);
   }
@@ -249,7 +253,7 @@ TEST(AdminTest, PagesAndOrders) {
   EXPECT_EQ(ask("GET /ready").body, "LIVE\n");
   EXPECT_EQ(ask("GET /listeners").body,
             absl::StrCat("in::127.0.0.1:", proxy->ListenerPort("in"), "\n"));
-  EXPECT_EQ(ask("GET /certs").body, "{\"certificates\":[]}\n");
+  EXPECT_EQ(ask("GET /certs").body, "{\n \"certificates\": []\n}\n");
   const auto info = nlohmann::json::parse(ask("GET /server_info").body, nullptr, false);
   EXPECT_EQ(info["state"], "LIVE");
   EXPECT_EQ(info["node"]["id"], options.node.id);
@@ -300,6 +304,108 @@ TEST(ProxyOptionsTest, OptionsThatMakeNoSense) {
   options.node.metadata_json = "[]";
   options.xds_address = "127.0.0.1:1";
   EXPECT_EQ(start(options).substr(0, 33), "node metadata is no JSON object: ");
+}
+
+// Secrets over ADS.
+
+using SecretProto = ::envoy::extensions::transport_sockets::tls::v3::Secret;
+
+void SetCertificate(ControlPlane* plane, const std::string& name, const tls::Identity& identity) {
+  SecretProto secret;
+  secret.set_name(name);
+  secret.mutable_tls_certificate()->mutable_certificate_chain()->set_inline_bytes(
+      tls::ToPem(identity.chain));
+  secret.mutable_tls_certificate()->mutable_private_key()->set_inline_bytes(identity.key.ToPem());
+  plane->SetBytes(xds::Type::kSecret, name, secret.SerializeAsString());
+}
+
+// A gateway that ends TLS with a certificate of that name.
+void SetTlsListener(ControlPlane* plane, const std::string& secret) {
+  ::envoy::extensions::transport_sockets::tls::v3::DownstreamTlsContext::descriptor();
+  plane->Set<Listener>(xds::Type::kListener, "in",
+                       absl::StrCat(R"({"name":"in",
+    "address":{"socket_address":{"address":"127.0.0.1","port_value":0}},
+    "filter_chains":[{"transport_socket":{"name":"tls","typed_config":{
+      "@type":"type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+      "common_tls_context":{"tls_certificate_sds_secret_configs":[{"name":")",
+                                    secret, R"(","sds_config":{"ads":{}}}]}}},
+    "filters":[{"name":"http","typed_config":{
+    "@type":"type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+    "stat_prefix":"in","rds":{"route_config_name":"80","config_source":{"ads":{}}},
+    "http_filters":[{"name":"router","typed_config":{"@type":"type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}}]}}]}]})"));
+}
+
+// The serial number of the certificate that is shown; "" where the handshake fails.
+std::string SerialAt(uint16_t port, const tls::TestAuthority& authority) {
+  tls::ContextOptions options;
+  options.validation.roots = authority.roots();
+  Peer client = Connect(port);
+  if (!client.StartTls(tls::Context::Client(options).value())) return "";
+  EXPECT_TRUE(client.Send(kGet));
+  EXPECT_TRUE(client.Read().has_value());
+  return client.tls()->connection().peer_chain[0].serial();
+}
+
+TEST(AdsTest, CertificatesOfAGatewayComeOverAdsAndAreReplaced) {
+  Server a(Server::Answering([](const Peer::Message&) { return Ok("a"); }));
+  const tls::TestAuthority authority("root", absl::Now());
+  const auto leaf = [&] { return authority.Issue(authority.Leaf({tls::Dns("shop.example.com")})); };
+  const tls::Identity first = leaf(), second = leaf();
+  ControlPlane plane;
+  SetCluster(&plane, "a", a.port());
+  SetRoutes(&plane, "a");
+  SetTlsListener(&plane, "kubernetes://shop");
+  auto proxy = StartOver(plane.address());
+  EXPECT_EQ(plane.Await(xds::Type::kListener, xds::SyncState::kSynced), "");
+  EXPECT_FALSE(proxy->Ready());
+  EXPECT_EQ(proxy->ListenerPort("in"), 0);
+  SetCertificate(&plane, "kubernetes://shop", first);
+  plane.server().Refresh();
+  ASSERT_TRUE(proxy->WaitReady(absl::Seconds(20)));
+  EXPECT_EQ(SerialAt(proxy->ListenerPort("in"), authority), first.chain[0].serial());
+
+  // A key that is another's is refused, and its words hold nothing of it.
+  tls::Identity mixed = second;
+  mixed.key = first.key;
+  SetCertificate(&plane, "kubernetes://shop", mixed);
+  plane.server().Refresh();
+  EXPECT_EQ(plane.Await(xds::Type::kSecret, xds::SyncState::kNacked),
+            "secret \"kubernetes://shop\" tls_certificate: the private key is not the "
+            "certificate's");
+  EXPECT_EQ(SerialAt(proxy->ListenerPort("in"), authority), first.chain[0].serial());
+
+  SetCertificate(&plane, "kubernetes://shop", second);
+  plane.server().Refresh();
+  EXPECT_EQ(plane.Await(xds::Type::kSecret, xds::SyncState::kSynced), "");
+  EXPECT_EQ(SerialAt(proxy->ListenerPort("in"), authority), second.chain[0].serial());
+  EXPECT_EQ(proxy->Admin("/config_dump").find("PRIVATE"), std::string::npos);
+}
+
+TEST(AdsTest, WhatTheProgramProvidesIsNotAskedOfTheControlPlane) {
+  Server a(Server::Answering([](const Peer::Message&) { return Ok("a"); }));
+  const tls::TestAuthority authority("root", absl::Now());
+  const tls::Identity own = authority.Issue("spiffe://cluster.local/ns/default/sa/own");
+  ControlPlane plane;
+  SetCluster(&plane, "a", a.port());
+  SetRoutes(&plane, "a");
+  SetTlsListener(&plane, "default");
+  SetCertificate(&plane, "default",
+                 authority.Issue("spiffe://cluster.local/ns/default/sa/planted"));
+  ProxyOptions options;
+  options.node.id = "sidecar~127.0.0.1~test-1.default~default.svc.cluster.local";
+  options.xds_address = plane.address();
+  options.local_secrets = {"default", "ROOTCA"};
+  auto proxy = *Proxy::Start(options);
+  EXPECT_EQ(plane.Await(xds::Type::kListener, xds::SyncState::kSynced), "");
+  EXPECT_EQ(proxy->ListenerPort("in"), 0);
+  EXPECT_FALSE(plane.server().Status()[0].of(xds::Type::kSecret).subscribed);
+  Secret secret;
+  secret.name = "default";
+  secret.identity = own;
+  proxy->SetSecrets({secret});
+  ASSERT_TRUE(proxy->WaitReady(absl::Seconds(20)));
+  EXPECT_EQ(SerialAt(proxy->ListenerPort("in"), authority), own.chain[0].serial());
+  EXPECT_FALSE(plane.server().Status()[0].of(xds::Type::kSecret).subscribed);
 }
 
 }  // namespace
