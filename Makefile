@@ -7,6 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 FILES ?=
 CHECK ?=
+MTLS ?=
 DATA ?= $(MESH_SHARED)/conformance
 
 help:  ## this list
@@ -18,8 +19,8 @@ setup:  ## installs what is missing; silent when nothing is
 build: setup  ## bin/meshd, bin/mesh-proxy, bin/meshctl, and the demo's two programs
 	@third_party/setup/build
 
-demo: build  ## Bookinfo through the mesh on http://127.0.0.1:8080/productpage; FILES='PATH ...' other YAML; CHECK=1 without a person
-	@exec bin/demo $(if $(FILES),--files '$(FILES)') $(if $(CHECK),--check)
+demo: build  ## Bookinfo through the mesh on http://127.0.0.1:8080/productpage; FILES='PATH ...' other YAML; MTLS=off plaintext; CHECK=1 without a person
+	@exec bin/demo $(if $(FILES),--files '$(FILES)') $(if $(filter off,$(MTLS)),--nomutual_tls) $(if $(CHECK),--check)
 
 test: setup  ## formatting, layering and all tests; the last line counts them
 	@exec tests/run

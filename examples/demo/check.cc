@@ -15,9 +15,11 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "examples/demo/edit.h"
+#include "examples/demo/tls_call.h"
 #include "mesh/local/files.h"
 #include "mesh/local/http_client.h"
 #include "mesh/local/load.h"
+#include "mesh/tls/context.h"
 
 namespace demo {
 namespace {
@@ -31,6 +33,7 @@ using mesh::local::ProxySync;
 
 constexpr absl::Duration kAcknowledged = absl::Seconds(15);
 constexpr absl::Duration kAnswered = absl::Seconds(15);
+constexpr int kSidecarPort = 9080;  // of all of Bookinfo's workloads
 
 // The outcome of one check: what was seen, and whether that is right.
 struct Outcome {
@@ -90,6 +93,7 @@ class Checker {
     if (mesh_ == nullptr) return Summary();
     Report("the page comes through the gateway", [this] { return Page(); });
     Report("/nope is 404", [this] { return NotFound(); });
+    if (options_.mutual_tls == mesh::local::MutualTls::kStrict) CheckMutualTls();
     Report("reviews follow the weights in the YAML", [this]() -> std::optional<Outcome> {
       if (routes_->weights().empty()) return Skip("no weights for VirtualService default/reviews");
       return Split(routes_->weights());
@@ -221,6 +225,105 @@ class Checker {
     return Outcome{answer->status == 404, absl::StrCat("status ", answer->status)};
   }
 
+  void CheckMutualTls() {
+    Report("every proxy has a certificate", [this] { return Certified(); });
+    Report("a peer with a certificate of this mesh is let in",
+           [this] { return CallAs("productpage", std::nullopt, true); });
+    Report("a plaintext call to a sidecar is refused", [this] { return Plaintext(); });
+    Report("a peer without a certificate is refused", [this] { return CallAs("", "", false); });
+    Report("a certificate of another trust domain is refused", [this] {
+      return CallAs("", "spiffe://elsewhere.test/ns/default/sa/bookinfo-productpage", false);
+    });
+    Report("a certificate that another authority made out to this mesh is refused",
+           [this] { return CallAs("", peer_, false); });
+    Report("the access log names the peer", [this] { return LogNamesPeer(); });
+  }
+
+  // The pod that plays a role, the first where there are several.
+  const mesh::local::PodStatus* FindPod(const std::string& role) {
+    pods_ = mesh_->Pods();
+    for (const auto& pod : pods_) {
+      if (pod.app.role == role) return &pod;
+    }
+    return nullptr;
+  }
+
+  std::optional<Outcome> Certified() {
+    const absl::Time deadline = absl::Now() + kAcknowledged;
+    while (true) {
+      const auto status = mesh_->Certificates();
+      if (!status.ok()) return Failed(status.status());
+      const bool all = status->certified == mesh_->proxies();
+      if (all || absl::Now() > deadline) {
+        return Outcome{all, absl::StrCat(status->certified, " of ", mesh_->proxies(),
+                                         ", the first expires ", status->first_expires)};
+      }
+      absl::SleepFor(absl::Milliseconds(20));
+    }
+  }
+
+  std::optional<Outcome> Plaintext() {
+    const auto* details = FindPod("details");
+    if (details == nullptr) return Skip("there is no details");
+    HttpConnection connection(details->addresses.own, kSidecarPort);
+    const auto answer = connection.Get("/details/0", {}, kAnswered);
+    if (answer.ok()) return Outcome{false, absl::StrCat("answered with ", answer->status)};
+    const bool connected = connection.Open(kAnswered).ok();
+    return Outcome{connected, std::string(answer.status().message())};
+  }
+
+  // Asks details' sidecar with the certificate of a pod, or with one made out to `foreign` by
+  // nobody; both empty: with none.
+  std::optional<Outcome> CallAs(const std::string& role, const std::optional<std::string>& foreign,
+                                bool welcome) {
+    const auto* details = FindPod("details");
+    if (details == nullptr) return Skip("there is no details");
+    const std::string address = details->addresses.own;
+    std::optional<mesh::tls::Identity> identity;
+    if (!role.empty()) {
+      const auto* pod = FindPod(role);
+      if (pod == nullptr) return Skip(absl::StrCat("there is no ", role));
+      const std::string directory = mesh_->IdentityDirectory(pod->name) + "/current";
+      const auto key = mesh::local::ReadFile(directory + "/key.pem");
+      const auto chain = mesh::local::ReadFile(directory + "/chain.pem");
+      if (!key.ok()) return Failed(key.status());
+      if (!chain.ok()) return Failed(chain.status());
+      auto own = mesh::tls::Identity::FromPem(*chain, *key);
+      if (!own.ok()) return Failed(own.status());
+      const auto name = own->chain.front().SpiffeIdentity();
+      if (!name.ok()) return Failed(name.status());
+      peer_ = name->ToString();
+      identity = *std::move(own);
+    } else if (!foreign->empty()) {
+      auto made = ForeignIdentity(*foreign);
+      if (!made.ok()) return Failed(made.status());
+      identity = *std::move(made);
+    }
+    const auto answer = CallOverTls(address, kSidecarPort, "/details/0", identity, kAnswered);
+    const std::string seen = answer.ok() ? *answer : std::string(answer.status().message());
+    return Outcome{welcome ? seen == "HTTP/1.1 200 OK" : absl::IsUnavailable(answer.status()),
+                   seen};
+  }
+
+  std::optional<Outcome> LogNamesPeer() {
+    const auto* details = FindPod("details");
+    if (details == nullptr) return Skip("there is no details");
+    const std::string log =
+        absl::StrCat(mesh_->run_directory(), "/log/", details->name, ".proxy.log");
+    const std::string peer = absl::StrCat("\"", peer_, "\"");
+    const absl::Time deadline = absl::Now() + kAcknowledged;
+    while (absl::Now() < deadline) {
+      const auto text = mesh::local::ReadFile(log);
+      const size_t at = text.ok() ? text->find(peer) : std::string::npos;
+      if (at != std::string::npos) {
+        const size_t begin = text->rfind('\n', at) + 1;  // 0 where there is none before
+        return Outcome{true, absl::StrCat(text->substr(begin, 60), "… ", peer)};
+      }
+      absl::SleepFor(absl::Milliseconds(20));
+    }
+    return Outcome{false, absl::StrCat(log, " says nothing of ", peer)};
+  }
+
   std::optional<Outcome> Split(const std::map<std::string, int>& weights) {
     return JudgeSplit(Ask(2000), weights);
   }
@@ -336,6 +439,8 @@ class Checker {
   std::string skip_reason_;
   std::string version_before_;
   std::string victim_, victim_version_;
+  std::vector<mesh::local::PodStatus> pods_;
+  std::string peer_;  // who productpage is: a SPIFFE id
 };
 
 }  // namespace

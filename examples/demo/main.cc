@@ -4,6 +4,7 @@
 //   demo PATH …                             other YAML: files or directories
 //   demo --plain                            lines instead of a page, on a terminal too
 //   demo --check                            checks it without a person, on free ports
+//   demo --nomutual_tls                     plaintext between the proxies
 
 #include <signal.h>
 #include <unistd.h>
@@ -45,6 +46,8 @@ ABSL_FLAG(bool, plain, false,
           "is no terminal");
 ABSL_FLAG(double, load, 5, "requests a second that the demo itself makes; 0 for none");
 ABSL_FLAG(std::string, run_directory, "", "for generated files and logs; default: a new one");
+ABSL_FLAG(bool, mutual_tls, true,
+          "certificates for every proxy, and nothing but mutual TLS between them (STRICT)");
 ABSL_FLAG(std::string, meshd, "", "program; default: meshd beside this one");
 ABSL_FLAG(std::string, mesh_proxy, "", "program; default: mesh-proxy beside this one");
 ABSL_FLAG(std::string, bookinfo, "", "program; default: bookinfo beside this one");
@@ -211,7 +214,10 @@ struct Glance {
   size_t seconds = 0;
   std::vector<std::string> meshd;  // its new words
   absl::StatusOr<std::vector<mesh::local::ProxySync>> proxies;
+  std::string security;
 };
+
+std::string Security(const LocalMesh& mesh);
 
 class Watch {
  public:
@@ -236,6 +242,7 @@ class Watch {
       for (const auto& [version, count] : second) glance.reviews[version] += count;
     }
     glance.proxies = mesh_.ProxyStatus();
+    glance.security = Security(mesh_);
     return glance;
   }
 
@@ -274,8 +281,20 @@ void PrintStatus(const LocalMesh& mesh, StopSignals* signals) {
               << (glance.proxies.ok()
                       ? absl::StrFormat("%d of %d proxies in sync", in_sync, mesh.proxies())
                       : std::string("meshd does not answer"))
-              << std::endl;
+              << (glance.security.empty() ? "" : "   mutual TLS: ") << glance.security << std::endl;
   }
+}
+
+// Who has a certificate, and for how long; "" where none has.
+std::string Security(const LocalMesh& mesh) {
+  if (mesh.mutual_tls() == mesh::local::MutualTls::kDisabled) return "";
+  const auto status = mesh.Certificates();
+  if (!status.ok()) return "";
+  return absl::StrCat(status->certified, " of ", mesh.proxies(), " proxies have a certificate",
+                      status->first_expires.empty() ? "" : ", the first expires ",
+                      status->first_expires,
+                      status->rotation == "stable" ? "" : "; a root is being replaced: ",
+                      status->rotation == "stable" ? "" : status->rotation);
 }
 
 // The errors that are in force in what meshd reads.
@@ -349,6 +368,7 @@ void DrawStatus(const LocalMesh& mesh, StopSignals* signals, Terminal* terminal)
     state.reviews = glance.reviews;
     state.meshd_answers = glance.proxies.ok();
     if (glance.proxies.ok()) state.proxies = Proxies(mesh, *glance.proxies);
+    state.security = glance.security;
     state.findings = Errors(mesh);
     state.findings.insert(state.findings.end(), warnings.begin(), warnings.end());
     state.events = terminal->Kept();
@@ -387,6 +407,8 @@ int main(int argc, char** argv) {
                       Beside(absl::GetFlag(FLAGS_mesh_proxy), "mesh-proxy"),
                       Beside(absl::GetFlag(FLAGS_bookinfo), "bookinfo")};
   options.run_directory = absl::GetFlag(FLAGS_run_directory);
+  options.mutual_tls = absl::GetFlag(FLAGS_mutual_tls) ? mesh::local::MutualTls::kStrict
+                                                       : mesh::local::MutualTls::kDisabled;
   const bool check = absl::GetFlag(FLAGS_check);
   Terminal terminal(check ? std::cerr : std::cout);
   options.log = &terminal;

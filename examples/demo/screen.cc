@@ -214,6 +214,10 @@ std::vector<Line> Lines(const ScreenState& state, const ScreenForm& form, bool b
   AddConfiguration(state, form, &lines);
   blank();
   AddProxies(state, all_proxies, &lines);
+  if (!state.security.empty()) {
+    blank();
+    lines.push_back(Titled("mutual TLS", {{state.security}}));
+  }
   if (!state.events.empty()) {
     blank();
     const size_t shown = std::min<size_t>(state.events.size(), 3);

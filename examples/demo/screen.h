@@ -37,7 +37,8 @@ struct ScreenState {
   std::map<std::string, uint64_t> reviews;  // answers by version
   bool meshd_answers = true;
   std::vector<ProxyState> proxies;
-  std::string change;                 // the last of the configuration; "" when there was none
+  std::string security;  // "7 of 7 proxies have a certificate, …"; "" where there is no authority
+  std::string change;    // the last of the configuration; "" when there was none
   std::vector<std::string> findings;  // warnings since then, errors that are in force
   std::vector<std::string> events;    // what happened to processes; the last ones are shown
 };

@@ -1,6 +1,7 @@
 #include "examples/demo/screen.h"
 
 #include "absl/strings/str_split.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace demo {
@@ -47,6 +48,14 @@ TEST(ScreenTest, AllOfIt) {
             "events     reviews-v3-0 ended: signal 9 (Killed)\n"
             "\n"
             "Ctrl-C ends it and all that it started");
+}
+
+TEST(ScreenTest, CertificatesHaveALine) {
+  ScreenState state;
+  state.security = "2 of 2 proxies have a certificate, the first expires in 23 h 59 min";
+  EXPECT_THAT(DrawScreen(state, {100, 24, false, true}),
+              ::testing::HasSubstr("\nmutual TLS 2 of 2 proxies have a certificate, the first "
+                                   "expires in 23 h 59 min\n"));
 }
 
 TEST(ScreenTest, BeforeAnythingHappened) {

@@ -12,7 +12,9 @@
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
 #include "absl/time/time.h"
+#include "examples/mesh-proxy/identity.h"
 #include "examples/program/usage.h"
+#include "mesh/agent/agent.h"
 #include "mesh/base/log.h"
 #include "mesh/proxy/proxy.h"
 
@@ -23,6 +25,19 @@ ABSL_FLAG(std::string, node_cluster, "", "the node's cluster: APP.NAMESPACE");
 ABSL_FLAG(std::string, node_metadata, "{}", "the node's metadata, a JSON object");
 ABSL_FLAG(std::string, node_locality, "", "where the node is: REGION/ZONE/SUBZONE");
 ABSL_FLAG(std::string, xds, "127.0.0.1:15010", "address of the control plane");
+ABSL_FLAG(std::string, ca, "",
+          "address of the mesh's certificate authority, such as 127.0.0.1:15012; then --xds is "
+          "connected to over TLS as well, and should be that address too. Empty: no certificate");
+ABSL_FLAG(std::string, ca_roots, "",
+          "a file with the roots to know the authority by, with --ca: root-cert.pem");
+ABSL_FLAG(std::string, token_file, "",
+          "a file with the token that the authority takes for the first certificate");
+ABSL_FLAG(std::string, identity_dir, "",
+          "where key and certificate stay between two runs, mode 0700; empty: nowhere");
+ABSL_FLAG(absl::Duration, certificate_lifetime, absl::ZeroDuration(),
+          "to ask for; 0: as long as the authority gives");
+ABSL_FLAG(std::string, sds_socket, "",
+          "a Unix socket, in a directory of mode 0700, where the certificate is served over SDS");
 ABSL_FLAG(std::string, admin, "127.0.0.1:15000",
           "address of the admin interface, port 0 for any free one; empty: none");
 ABSL_FLAG(std::string, wildcard_address, "",
@@ -31,6 +46,23 @@ ABSL_FLAG(int, concurrency, 1, "worker threads; 0: one a core");
 ABSL_FLAG(absl::Duration, drain_time, absl::Seconds(5),
           "how long requests under way may take to finish after SIGTERM");
 ABSL_FLAG(std::string, log_level, "info", "debug, info, warning or error");
+
+namespace {
+
+// What the flags say of the workload's certificate.
+mesh::agent::AgentOptions CertificateFlags() {
+  mesh::agent::AgentOptions options;
+  options.authority = absl::GetFlag(FLAGS_ca);
+  options.roots_file = absl::GetFlag(FLAGS_ca_roots);
+  options.token_file = absl::GetFlag(FLAGS_token_file);
+  options.directory = absl::GetFlag(FLAGS_identity_dir);
+  options.lifetime = absl::GetFlag(FLAGS_certificate_lifetime);
+  options.sds_socket = absl::GetFlag(FLAGS_sds_socket);
+  options.node_id = absl::GetFlag(FLAGS_node_id);
+  return options;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   examples::SetUsage(
@@ -91,11 +123,26 @@ int main(int argc, char** argv) {
   }
   options.log = &log;
   options.on_quit = [] { kill(getpid(), SIGUSR1); };
+  examples::ProxyIdentity identity;
+  if (!absl::GetFlag(FLAGS_ca).empty()) {
+    mesh::agent::AgentOptions agent = CertificateFlags();
+    agent.log = &log;
+    const absl::Status started = identity.Start(std::move(agent), &options);
+    if (!started.ok()) {
+      std::fprintf(stderr, "mesh-proxy: %s\n", std::string(started.message()).c_str());
+      return 1;
+    }
+    // The control plane lets nobody in who is not known; where the authority does not answer, the
+    // proxy goes on trying.
+    identity.WaitReady(absl::Seconds(2)).IgnoreError();
+  }
   auto proxy = mesh::proxy::Proxy::Start(std::move(options));
   if (!proxy.ok()) {
     std::fprintf(stderr, "mesh-proxy: %s\n", std::string(proxy.status().message()).c_str());
     return 1;
   }
+
+  identity.GiveTo(proxy->get());
 
   int signal_number = 0;
   sigwait(&signals, &signal_number);
@@ -103,6 +150,7 @@ int main(int argc, char** argv) {
   (*proxy)->Drain();
   const bool drained = (*proxy)->WaitDrained(absl::GetFlag(FLAGS_drain_time));
   log.Log(mesh::LogLevel::kInfo, "proxy", drained ? "drained" : "the drain time is over");
+  identity.Stop();
   (*proxy)->Stop();
   return 0;
 }

@@ -42,7 +42,16 @@ std::string NameOf(const std::string& node_id) {
   return parts.size() == 4 ? parts[2] : node_id;
 }
 
-// "Fingerprint" of the first of `roots` that the chain leads to; empty: of none.
+// Whether the holder of that certificate may speak of that node: it is of its namespace.
+bool MaySpeakFor(const std::vector<tls::Certificate>& chain, const std::string& node_id) {
+  if (chain.empty()) return false;
+  const auto id = chain.front().SpiffeIdentity();
+  const std::string name = NameOf(node_id);
+  const size_t dot = name.rfind('.');
+  return id.ok() && dot != std::string::npos && id->ns() == name.substr(dot + 1);
+}
+
+// Fingerprint of the first of `roots` that the chain leads to; empty: of none.
 std::string RootOf(const std::vector<tls::Certificate>& chain,
                    const std::vector<tls::Certificate>& roots, absl::Time now) {
   if (chain.empty()) return "";
@@ -323,13 +332,13 @@ std::vector<Authority::Holding> Authority::Core::Holdings(
   std::map<std::string, Holding> by_node;
   for (const std::string& node : connected) by_node[node].proof.proxy = NameOf(node);
   for (const ca::SecretService::StreamStatus& stream : secrets_.streams()) {
-    if (stream.node.empty()) continue;
+    auto chain = tls::Certificate::ListFromPem(stream.peer_chain);
+    if (!chain.ok() || !MaySpeakFor(*chain, stream.node)) continue;
     // Of two streams of one node the later one counts: the earlier is ending.
     Holding& holding = by_node[stream.node];
     holding = Holding();
     holding.proof.proxy = NameOf(stream.node);
-    auto chain = tls::Certificate::ListFromPem(stream.peer_chain);
-    if (chain.ok()) holding.chain = *std::move(chain);
+    holding.chain = *std::move(chain);
     const auto acknowledged = stream.acknowledged.find(std::string(ca::kRootsSecret));
     if (acknowledged != stream.acknowledged.end()) {
       MutexLock lock(&mutex_);

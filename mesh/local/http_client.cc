@@ -160,6 +160,13 @@ absl::Status HttpConnection::Send(std::string_view bytes, absl::Time deadline) {
   return absl::OkStatus();
 }
 
+absl::Status HttpConnection::Open(absl::Duration timeout) {
+  if (fd_ >= 0) return absl::OkStatus();
+  absl::Status status = Connect(absl::Now() + timeout);
+  if (!status.ok()) Close();
+  return status;
+}
+
 absl::StatusOr<HttpResponse> HttpConnection::Get(std::string_view path, const HttpHeaders& headers,
                                                  absl::Duration timeout) {
   return Request("GET", path, headers, "", timeout);

@@ -49,6 +49,8 @@ class HttpConnection {
   absl::StatusOr<HttpResponse> Request(std::string_view method, std::string_view path,
                                        const HttpHeaders& headers, std::string_view body,
                                        absl::Duration timeout);
+  // Connects, without asking anything, unless it is connected already. Errors as of Get.
+  absl::Status Open(absl::Duration timeout);
   void Close();
 
  private:

@@ -15,10 +15,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "mesh/base/strings.h"
+#include "mesh/ca/file.h"
+#include "mesh/ca/join_token.h"
 #include "mesh/config/read.h"
 #include "mesh/config/snapshot.h"
 #include "mesh/local/files.h"
 #include "mesh/local/http_client.h"
+#include "mesh/tls/spiffe.h"
 #include "nlohmann/json.hpp"
 
 namespace mesh::local {
@@ -26,12 +29,15 @@ namespace {
 
 constexpr int kAdminPort = 15000;
 constexpr int kXdsPort = 15010;
+constexpr int kSecurePort = 15012;
 constexpr int kMonitoringPort = 15014;
 constexpr int kGatewayIndex = 252;
 constexpr int kControlPlaneIndex = 253;
 constexpr char kControlPlane[] = "meshd";
 constexpr absl::Duration kGrace = absl::Seconds(5);
 constexpr absl::Duration kCheckTimeout = absl::Seconds(2);
+// A token that is not used is of no use to anybody else later.
+constexpr absl::Duration kTokenLifetime = absl::Hours(1);
 // A pod that fails this often in a row is no longer ready.
 constexpr int kFailureThreshold = 3;
 
@@ -97,7 +103,7 @@ absl::Status LocalMesh::ReadFiles() {
   }
   own_peer_authentication_ =
       snapshot->Find(config::Kind::kPeerAuthentication, kGatewayNamespace, "default") == nullptr;
-  if (!own_peer_authentication_) {
+  if (!own_peer_authentication_ && options_.mutual_tls == MutualTls::kDisabled) {
     Say(LogLevel::kWarning,
         "the YAML has a PeerAuthentication istio-system/default of its own; this mesh has no "
         "certificates, so that STRICT would let nothing through");
@@ -105,6 +111,9 @@ absl::Status LocalMesh::ReadFiles() {
   absl::StatusOr<Plan> plan = MakePlan(*snapshot);
   if (!plan.ok()) return plan.status();
   plan_ = std::move(*plan);
+  if (options_.mutual_tls == MutualTls::kStrict) {
+    for (PodPlan& pod : plan_.pods) MarkMutualTls(&pod);
+  }
   for (const std::string& remark : plan_.remarks) Say(LogLevel::kWarning, remark);
   return absl::OkStatus();
 }
@@ -149,6 +158,7 @@ absl::Status LocalMesh::TakeAddresses() {
   gateway->plan.name = kGatewayPod;
   gateway->plan.ns = kGatewayNamespace;
   gateway->plan.deployment = kGatewayName;
+  gateway->plan.service_account = kGatewayServiceAccount;
   gateway->addresses = {block_->Own(kGatewayIndex), block_->Outbound(kGatewayIndex), 0};
   pods_.push_back(std::move(gateway));
 
@@ -156,11 +166,11 @@ absl::Status LocalMesh::TakeAddresses() {
   if (options_.well_known_ports) {
     // Block 0 is one mesh's at a time, so that two which start at once do not both choose them.
     if (block_->number() == 0 && CanListen("127.0.0.1", kXdsPort).ok() &&
-        CanListen("127.0.0.1", kMonitoringPort).ok()) {
+        CanListen("127.0.0.1", kSecurePort).ok() && CanListen("127.0.0.1", kMonitoringPort).ok()) {
       control_address_ = "127.0.0.1";
     } else {
       Say(LogLevel::kWarning,
-          absl::StrCat("ports 15010 and 15014 of 127.0.0.1 are not free; meshd is on ",
+          absl::StrCat("ports 15010, 15012 and 15014 of 127.0.0.1 are not free; meshd is on ",
                        control_address_, " (meshctl proxy-status --server ", control_address_,
                        ":15014)"));
     }
@@ -189,7 +199,7 @@ absl::Status LocalMesh::WriteObjects() {
           absl::StrCat("cannot make a directory ", directory, ": ", strerror(errno)));
     }
   }
-  for (const char* part : {"/mesh", "/log"}) {
+  for (const char* part : {"/mesh", "/log", "/identity"}) {
     std::error_code error;
     std::filesystem::create_directories(directory + part, error);
     if (error) {
@@ -197,9 +207,11 @@ absl::Status LocalMesh::WriteObjects() {
           absl::StrCat("cannot make ", directory, part, ": ", error.message()));
     }
   }
-  absl::Status status = WriteAtomically(directory + "/mesh.yaml", MeshConfigText());
+  absl::Status status =
+      WriteAtomically(directory + "/mesh.yaml", MeshConfigText(options_.mutual_tls));
   if (status.ok() && own_peer_authentication_) {
-    status = WriteAtomically(directory + "/mesh/plaintext.json", PlaintextObjects());
+    status = WriteAtomically(directory + "/mesh/peer-authentication.json",
+                             PeerAuthenticationObjects(options_.mutual_tls));
   }
   MutexLock lock(&mutex_);
   for (const auto& pod : pods_) {
@@ -211,6 +223,34 @@ absl::Status LocalMesh::WriteObjects() {
 std::string LocalMesh::ObjectText(const Pod& pod) const {
   return pod.gateway ? GatewayObjects(pod.addresses.own, gateway_port_, pod.ready)
                      : PodObjects(pod.plan, pod.addresses, plan_.outbound_ports, pod.ready);
+}
+
+std::string LocalMesh::IdentityDirectory(const std::string& pod) const {
+  return absl::StrCat(options_.run_directory, "/identity/", pod);
+}
+
+absl::StatusOr<std::vector<std::string>> LocalMesh::Admit(const Pod& pod) const {
+  const std::string control_plane = absl::StrCat(control_address_, ":", xds_port_);
+  if (options_.mutual_tls == MutualTls::kDisabled) {
+    return std::vector<std::string>{absl::StrCat("--xds=", control_plane)};
+  }
+  const auto identity =
+      tls::SpiffeId::Workload(kTrustDomain, pod.plan.ns, pod.plan.service_account);
+  if (!identity.ok()) return identity.status();
+  const auto token = ca::CreateJoinToken(options_.run_directory + "/tokens", *identity,
+                                         absl::Now() + kTokenLifetime);
+  if (!token.ok()) return token.status();
+  const std::string directory = IdentityDirectory(pod.plan.name);
+  // Only its own user may read it, and it is for one use.
+  const absl::Status written =
+      ca::ReplaceFile(directory + ".token", absl::StrCat(*token, "\n"), 0600);
+  if (!written.ok()) return written;
+  const std::string secure = absl::StrCat(control_address_, ":", kSecurePort);
+  return std::vector<std::string>{
+      absl::StrCat("--xds=", secure), absl::StrCat("--ca=", secure),
+      absl::StrCat("--ca_roots=", options_.run_directory, "/ca/root-cert.pem"),
+      absl::StrCat("--token_file=", directory, ".token"),
+      absl::StrCat("--identity_dir=", directory)};
 }
 
 absl::Status LocalMesh::StartPod(const Pod& pod) {
@@ -226,20 +266,23 @@ absl::Status LocalMesh::StartPod(const Pod& pod) {
          LogFile(AppProcess(name))});
     if (!status.ok()) return status;
   }
-  return supervisor_->Start(
-      {ProxyProcess(name),
-       {options_.programs.mesh_proxy,
-        absl::StrCat("--node_id=", pod.gateway ? GatewayNodeId(pod.addresses.own)
-                                               : SidecarNodeId(pod.plan, pod.addresses.own)),
-        absl::StrCat("--node_cluster=", pod.plan.deployment, ".", pod.plan.ns),
-        absl::StrCat("--node_metadata=", pod.gateway
-                                             ? GatewayNodeMetadata(pod.addresses.own)
-                                             : SidecarNodeMetadata(pod.plan, pod.addresses.own)),
-        absl::StrCat("--xds=", control_address_, ":", xds_port_),
-        absl::StrCat("--admin=", pod.addresses.outbound, ":", kAdminPort),
-        // A Gateway resource names no address, which means all of them.
-        "--wildcard_address=127.0.0.1"},
-       LogFile(ProxyProcess(name))});
+  const absl::StatusOr<std::vector<std::string>> admission = Admit(pod);
+  if (!admission.ok()) return admission.status();
+  ProcessSpec proxy{
+      ProxyProcess(name),
+      {options_.programs.mesh_proxy,
+       absl::StrCat("--node_id=", pod.gateway ? GatewayNodeId(pod.addresses.own)
+                                              : SidecarNodeId(pod.plan, pod.addresses.own)),
+       absl::StrCat("--node_cluster=", pod.plan.deployment, ".", pod.plan.ns),
+       absl::StrCat("--node_metadata=", pod.gateway
+                                            ? GatewayNodeMetadata(pod.addresses.own)
+                                            : SidecarNodeMetadata(pod.plan, pod.addresses.own)),
+       absl::StrCat("--admin=", pod.addresses.outbound, ":", kAdminPort),
+       // A Gateway resource names no address, which means all of them.
+       "--wildcard_address=127.0.0.1"},
+      LogFile(ProxyProcess(name))};
+  proxy.argv.insert(proxy.argv.end(), admission->begin(), admission->end());
+  return supervisor_->Start(proxy);
 }
 
 absl::Status LocalMesh::StartAll() {
@@ -263,6 +306,17 @@ absl::Status LocalMesh::StartAll() {
        absl::StrCat("--xds_address=", control_address_, ":", xds_port_),
        absl::StrCat("--monitoring_address=", control_address_, ":", monitoring_port_)},
       LogFile(kControlPlane)};
+  if (options_.mutual_tls == MutualTls::kStrict) {
+    const std::string& directory = options_.run_directory;
+    for (const std::string& flag :
+         {absl::StrCat("--ca_dir=", directory, "/ca"),
+          absl::StrCat("--secure_address=", control_address_, ":", kSecurePort),
+          absl::StrCat("--join_tokens=", directory, "/tokens"), std::string("--ca_rotation")}) {
+      control_plane_.argv.push_back(flag);
+    }
+    Say(LogLevel::kInfo, absl::StrCat("mutual TLS is STRICT: certificates by meshd, on ",
+                                      control_address_, ":", kSecurePort));
+  }
   Say(LogLevel::kInfo, absl::StrCat("meshd: xDS on ", control_address_, ":", xds_port_,
                                     ", metrics and /debug on port ", monitoring_port_));
   if (absl::Status status = StartControlPlane(); !status.ok()) return status;
@@ -361,10 +415,11 @@ bool LocalMesh::Healthy(const Pod& pod, bool listener_too) const {
   if (!pod.gateway && !answers("127.0.0.1", pod.addresses.app_port, "/health")) return false;
   if (!answers(pod.addresses.outbound, kAdminPort, "/ready")) return false;
   if (!listener_too) return true;
-  // That is what others will dial, and it does not exist before the control plane has said so.
+  // That is what others will dial, and it does not exist before the control plane has said so. What
+  // it answers is not for this process, which has no certificate.
   HttpConnection connection(pod.gateway ? "127.0.0.1" : pod.addresses.own,
                             pod.gateway ? gateway_port_ : pod.plan.ports[0].number);
-  return connection.Get("/health", {}, kCheckTimeout).ok();
+  return connection.Open(kCheckTimeout).ok();
 }
 
 void LocalMesh::Keep() {
@@ -509,6 +564,31 @@ absl::StatusOr<std::vector<ProxySync>> LocalMesh::ProxyStatus() const {
     result.push_back(std::move(sync));
   }
   return result;
+}
+
+absl::StatusOr<CertificateStatus> LocalMesh::Certificates() const {
+  const absl::StatusOr<nlohmann::json> json = AskControlPlane("/debug/ca");
+  if (!json.ok()) return json.status();
+  const auto text = [](const nlohmann::json& object, const char* key) {
+    const auto it = object.find(key);  // of anything but an object: the end
+    return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
+  };
+  CertificateStatus status;
+  if (const auto rotation = json->find("rotation"); rotation != json->end()) {
+    status.rotation = text(*rotation, "phase");
+  }
+  const auto proxies = json->find("proxies");
+  if (proxies == json->end()) return status;
+  std::string first;  // times of this form sort as text
+  for (const auto& proxy : *proxies) {
+    const std::string not_after = text(proxy, "not_after");
+    if (not_after.empty()) continue;
+    ++status.certified;
+    if (!first.empty() && first <= not_after) continue;
+    first = not_after;
+    status.first_expires = text(proxy, "expires");
+  }
+  return status;
 }
 
 absl::Status LocalMesh::WaitInSync(

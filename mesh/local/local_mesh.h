@@ -40,10 +40,13 @@ struct LocalMeshOptions {
   // For the objects this mesh writes and for logs. Empty: a new one in the system's directory for
   // temporary files. It stays when the mesh is stopped.
   std::string run_directory;
+  // With STRICT every proxy has a certificate of the mesh's own authority, and its sidecar takes
+  // nothing else (unless the YAML says otherwise).
+  MutualTls mutual_tls = MutualTls::kStrict;
   // Of the ingress gateway, on 127.0.0.1; 0 takes a free one.
   int gateway_port = 0;
-  // The control plane on 127.0.0.1:15010 and :15014 where these are free, so that meshctl finds it
-  // by itself; otherwise on an address of this mesh's own, where it is in nobody's way.
+  // The control plane on 127.0.0.1:15010, :15012 and :15014 where these are free, so that meshctl
+  // finds it by itself; otherwise on an address of this mesh's own, where it is in nobody's way.
   bool well_known_ports = false;
   absl::Duration start_timeout = absl::Seconds(60);
   LogSink* log = LogSink::Null();  // component "local"; outlives the mesh
@@ -70,6 +73,13 @@ struct ProxySync {
   uint64_t generation = 0;
 };
 
+// What the control plane's authority says: meshctl ca inspect, in short.
+struct CertificateStatus {
+  size_t certified = 0;       // proxies that have proven that they have a certificate
+  std::string first_expires;  // of theirs: "in 23 h 59 min"; empty: there is none
+  std::string rotation;       // "stable", "announced", "switched"
+};
+
 // Threads: the supervisor's (supervisor.h), and one that does what a kubelet does: asks each pod
 // and its sidecar whether they are ready and rewrites the Pod object when the answer changes. All
 // methods are thread-safe; those that say so wait.
@@ -93,6 +103,10 @@ class LocalMesh {
   // The control plane's HTTP side.
   const std::string& control_address() const { return control_address_; }
   int monitoring_port() const { return monitoring_port_; }
+  MutualTls mutual_tls() const { return options_.mutual_tls; }
+  // Where a pod's sidecar keeps its key and certificate (ca/service/server_certificate.h), with
+  // STRICT.
+  std::string IdentityDirectory(const std::string& pod) const;
   // Lines about what is not run and why.
   const std::vector<std::string>& remarks() const { return plan_.remarks; }
 
@@ -111,6 +125,7 @@ class LocalMesh {
 
   // Asks the control plane. Unavailable when it does not answer.
   absl::StatusOr<std::vector<ProxySync>> ProxyStatus() const;
+  absl::StatusOr<CertificateStatus> Certificates() const;
   // Waits until every proxy has acknowledged all that the control plane knows at this moment, and
   // `done`, when given, accepts the status. DeadlineExceeded names the proxies that are behind.
   absl::Status WaitInSync(
@@ -136,6 +151,8 @@ class LocalMesh {
   absl::Status TakeAddresses();
   absl::Status WriteObjects();
   absl::Status StartPod(const Pod& pod);
+  // Lets the pod's proxy join the mesh: what is to be added to its command line.
+  absl::StatusOr<std::vector<std::string>> Admit(const Pod& pod) const;
   absl::Status WaitReady(absl::Time deadline);
   // Until the control plane knows the ready pods as endpoints.
   absl::Status WaitKnown(absl::Time deadline) const;

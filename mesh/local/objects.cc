@@ -116,20 +116,41 @@ std::string GatewayObjects(const std::string& own_address, int port, bool ready)
                         kGatewayName, {{port, "http"}}, own_address, ready)});
 }
 
-std::string PlaintextObjects() {
+std::string PeerAuthenticationObjects(MutualTls mutual_tls) {
+  const char* const mode = mutual_tls == MutualTls::kStrict ? "STRICT" : "DISABLE";
   return List({{{"apiVersion", "security.istio.io/v1beta1"},
                 {"kind", "PeerAuthentication"},
                 {"metadata", {{"name", "default"}, {"namespace", kGatewayNamespace}}},
-                {"spec", {{"mtls", {{"mode", "DISABLE"}}}}}}});
+                {"spec", {{"mtls", {{"mode", mode}}}}}}});
 }
 
-std::string MeshConfigText() {
-  return "# The local mesh has no certificates: plaintext between its proxies, on loopback alone.\n"
-         "enableAutoMtls: false\n"
-         "accessLogFile: /dev/stdout\n"
-         "rootNamespace: istio-system\n"
-         "trustDomain: cluster.local\n";
+std::string MeshConfigText(MutualTls mutual_tls) {
+  const std::string common = absl::StrCat(
+      "accessLogFile: /dev/stdout\n"
+      "rootNamespace: istio-system\n"
+      "trustDomain: ",
+      kTrustDomain, "\n");
+  if (mutual_tls == MutualTls::kDisabled) {
+    return absl::StrCat(
+        "# This local mesh has no certificates: plaintext between its proxies, on loopback alone.\n"
+        "enableAutoMtls: false\n",
+        common);
+  }
+  return absl::StrCat(
+      "enableAutoMtls: true\n", common,
+      "# The usual fields, and who asked.\n"
+      "accessLogFormat: >\n"
+      "  [%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\"\n"
+      "  %RESPONSE_CODE% %RESPONSE_FLAGS% \"%DYNAMIC_METADATA(istio.mixer:status)%\"\n"
+      "  \"%UPSTREAM_TRANSPORT_FAILURE_REASON%\"\n"
+      "  %BYTES_RECEIVED% %BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)%\n"
+      "  \"%REQ(X-FORWARDED-FOR)%\" \"%REQ(USER-AGENT)%\" \"%REQ(X-REQUEST-ID)%\"\n"
+      "  \"%REQ(:AUTHORITY)%\" \"%UPSTREAM_HOST%\" %UPSTREAM_CLUSTER%\n"
+      "  %UPSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS%\n"
+      "  %REQUESTED_SERVER_NAME% %ROUTE_NAME% \"%DOWNSTREAM_PEER_URI_SAN%\"\n");
 }
+
+void MarkMutualTls(PodPlan* pod) { pod->labels["security.istio.io/tlsMode"] = "istio"; }
 
 std::string SidecarNodeId(const PodPlan& pod, const std::string& own_address) {
   return NodeId("sidecar", own_address, pod.name, pod.ns);

@@ -31,11 +31,19 @@ std::string PodObjects(const PodPlan& pod, const PodAddresses& addresses,
                        const std::vector<int>& outbound_ports, bool ready);
 // Service and pod of the ingress gateway: the service's port 80 is `port` of the gateway.
 std::string GatewayObjects(const std::string& own_address, int port, bool ready);
-// PeerAuthentication DISABLE for the whole mesh.
-std::string PlaintextObjects();
+// Whether the proxies of a local mesh speak TLS with each other.
+enum class MutualTls { kDisabled, kStrict };
+inline constexpr char kTrustDomain[] = "cluster.local";
 
-// MeshConfig (YAML): no automatic mutual TLS.
-std::string MeshConfigText();
+// PeerAuthentication STRICT or DISABLE for the whole mesh.
+std::string PeerAuthenticationObjects(MutualTls mutual_tls);
+
+// MeshConfig (YAML): automatic mutual TLS or none; access logs on standard output, with the peer's
+// identity at the end of each line where there is one.
+std::string MeshConfigText(MutualTls mutual_tls);
+
+// Says to others that the pod's sidecar takes mutual TLS: a label, as injection sets it.
+void MarkMutualTls(PodPlan* pod);
 
 // The node's metadata (JSON) and id, for a pod's sidecar and for the gateway.
 std::string SidecarNodeId(const PodPlan& pod, const std::string& own_address);

@@ -2,8 +2,12 @@
 
 #include <stdlib.h>
 
+#include <algorithm>
+
 #include "api/kubernetes/v1/kubernetes.pb.h"
+#include "api/mesh/v1alpha1/config.pb.h"
 #include "api/networking/v1alpha3/sidecar.pb.h"
+#include "api/security/v1beta1/peer_authentication.pb.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "mesh/config/read.h"
@@ -201,11 +205,26 @@ TEST(ObjectsTest, TheGatewayAndThePlaintextPolicyAreValid) {
   EXPECT_EQ(port.port(), 80);
   EXPECT_EQ(port.target_port().number(), 8080);
   EXPECT_NE(snapshot->Find(config::Kind::kPod, "istio-system", "istio-ingressgateway-0"), nullptr);
-  EXPECT_NE(
-      Read(PlaintextObjects())->Find(config::Kind::kPeerAuthentication, "istio-system", "default"),
-      nullptr);
-  const auto mesh = config::ReadMeshConfig("mesh.yaml", MeshConfigText());
-  EXPECT_TRUE(mesh.errors.empty()) << mesh.errors[0].ToString();
+  for (const MutualTls mutual_tls : {MutualTls::kDisabled, MutualTls::kStrict}) {
+    const auto policy = Read(PeerAuthenticationObjects(mutual_tls))
+                            ->Find(config::Kind::kPeerAuthentication, "istio-system", "default");
+    ASSERT_NE(policy, nullptr);
+    EXPECT_EQ(policy->As<istio::security::v1beta1::PeerAuthentication>().mtls().mode(),
+              mutual_tls == MutualTls::kStrict
+                  ? istio::security::v1beta1::PeerAuthentication::MutualTLS::STRICT
+                  : istio::security::v1beta1::PeerAuthentication::MutualTLS::DISABLE);
+    const auto mesh = config::ReadMeshConfig("mesh.yaml", MeshConfigText(mutual_tls));
+    ASSERT_TRUE(mesh.errors.empty()) << mesh.errors[0].ToString();
+    const auto& settings = mesh.resources[0]->As<istio::mesh::v1alpha1::MeshConfig>();
+    EXPECT_EQ(settings.enable_auto_mtls().value(), mutual_tls == MutualTls::kStrict);
+    const std::string& format = settings.access_log_format();
+    EXPECT_EQ(std::count(format.begin(), format.end(), '\n'),
+              mutual_tls == MutualTls::kStrict ? 1 : 0)
+        << format;
+  }
+  PodPlan pod;
+  MarkMutualTls(&pod);
+  EXPECT_EQ(pod.labels["security.istio.io/tlsMode"], "istio");
 }
 
 TEST(FilesTest, WritingIsAllOrNothing) {

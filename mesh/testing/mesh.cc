@@ -1,7 +1,11 @@
 #include "mesh/testing/mesh.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -11,13 +15,17 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "examples/bookinfo/app.h"
+#include "examples/mesh-proxy/identity.h"
 #include "mesh/base/mutex.h"
 #include "mesh/base/strings.h"
+#include "mesh/ca/file.h"
+#include "mesh/ca/join_token.h"
 #include "mesh/config/read.h"
 #include "mesh/config/snapshot.h"
 #include "mesh/config/validate.h"
 #include "mesh/local/files.h"
 #include "mesh/local/objects.h"
+#include "mesh/tls/spiffe.h"
 
 namespace mesh::testing {
 namespace {
@@ -27,6 +35,7 @@ constexpr int kGatewayPort = 8080;
 constexpr int kGatewayIndex = 252;
 constexpr int kControlPlaneIndex = 253;
 constexpr int kXdsPort = 15010;
+constexpr int kSecurePort = 15012;
 
 absl::Status DeadlineExceeded(absl::string_view what) { return absl::DeadlineExceededError(what); }
 
@@ -127,15 +136,18 @@ struct Mesh::Part {
   bool gateway = false;
   bool ready = true;
   std::string envoy_binary;  // empty: its proxy is ours
-  // In this order: the proxy ends before the application.
+  // In this order: the proxy ends before the application and the identity.
   Lines log;
   std::unique_ptr<App> app;
+  std::unique_ptr<examples::ProxyIdentity> identity;  // null without mutual TLS
   std::unique_ptr<proxy::Proxy> proxy;
   std::shared_ptr<Envoy> envoy;
 
   bool proxied() const { return proxy != nullptr || envoy != nullptr; }
   void EndProxy() {
+    if (identity != nullptr) identity->Stop();
     proxy.reset();
+    identity.reset();
     log.Follow(nullptr);
     envoy.reset();
   }
@@ -147,6 +159,8 @@ Mesh::~Mesh() {
   for (const auto& part : parts_) part->EndProxy();
   for (const auto& part : parts_) part->app.reset();
   control_plane_.reset();
+  std::error_code ignored;
+  if (!directory_.empty()) std::filesystem::remove_all(directory_, ignored);
 }
 
 absl::StatusOr<std::unique_ptr<Mesh>> Mesh::Start(MeshOptions options) {
@@ -157,6 +171,12 @@ absl::StatusOr<std::unique_ptr<Mesh>> Mesh::Start(MeshOptions options) {
 
 absl::Status Mesh::StartAll() {
   if (absl::Status status = ReadFiles(); !status.ok()) return status;
+  if (options_.mutual_tls == local::MutualTls::kStrict) {
+    directory_ = (std::filesystem::temp_directory_path() / "mesh-XXXXXX").string();
+    if (mkdtemp(directory_.data()) == nullptr) {
+      return absl::ErrnoToStatus(errno, absl::StrCat("cannot make ", directory_));
+    }
+  }
   if (absl::Status status = TakeAddresses(); !status.ok()) return status;
   for (const auto& part : parts_) {
     if (part->gateway) continue;
@@ -173,8 +193,9 @@ absl::Status Mesh::StartAll() {
 }
 
 absl::Status Mesh::ReadFiles() {
-  documents_ = std::make_unique<Documents>(options_.mesh_config.empty() ? local::MeshConfigText()
-                                                                        : options_.mesh_config);
+  documents_ = std::make_unique<Documents>(options_.mesh_config.empty()
+                                               ? local::MeshConfigText(options_.mutual_tls)
+                                               : options_.mesh_config);
   std::map<std::string, std::string> documents = options_.documents;
   std::vector<std::string> paths = options_.files;
   if (paths.empty() && documents.empty()) paths.push_back(kBookinfo);
@@ -211,7 +232,8 @@ absl::Status Mesh::ReadFiles() {
   }
   if (snapshot->Find(config::Kind::kPeerAuthentication, local::kGatewayNamespace, "default") ==
       nullptr) {
-    return documents_->Change("~plaintext", local::PlaintextObjects(), ++revision_);
+    return documents_->Change("~peer-authentication",
+                              local::PeerAuthenticationObjects(options_.mutual_tls), ++revision_);
   }
   return absl::OkStatus();
 }
@@ -228,6 +250,7 @@ absl::Status Mesh::TakeAddresses() {
   for (const local::PodPlan& plan : plan_.pods) {
     parts_.push_back(std::make_unique<Part>());
     parts_.back()->plan = plan;
+    if (!directory_.empty()) local::MarkMutualTls(&parts_.back()->plan);
     parts_.back()->addresses = {block_->Own(plan.index), block_->Outbound(plan.index), 0};
   }
   parts_.push_back(std::make_unique<Part>());
@@ -236,6 +259,7 @@ absl::Status Mesh::TakeAddresses() {
   gateway.plan.name = local::kGatewayPod;
   gateway.plan.ns = local::kGatewayNamespace;
   gateway.plan.deployment = local::kGatewayName;
+  gateway.plan.service_account = local::kGatewayServiceAccount;
   gateway.addresses = {block_->Own(kGatewayIndex), block_->Outbound(kGatewayIndex), 0};
   return absl::OkStatus();
 }
@@ -266,13 +290,37 @@ absl::Status Mesh::StartEnvoyOf(Part* part) {
   options.node_cluster = absl::StrCat(part->plan.deployment, ".", part->plan.ns);
   options.node_metadata_json =
       part->gateway ? local::GatewayNodeMetadata(own) : local::SidecarNodeMetadata(part->plan, own);
-  options.xds_address = ControlAddress();
+  options.xds_address = ControlAddress(kXdsPort);
   options.log = options_.log;
   absl::StatusOr<std::unique_ptr<Envoy>> envoy = Envoy::Start(std::move(options));
   if (!envoy.ok()) return envoy.status();
   part->envoy = *std::move(envoy);
   part->log.Follow(part->envoy);
   return absl::OkStatus();
+}
+
+// Lets the proxy join the mesh with a certificate.
+absl::Status Mesh::Admit(Part* part, proxy::ProxyOptions* options) {
+  const auto identity =
+      tls::SpiffeId::Workload(local::kTrustDomain, part->plan.ns, part->plan.service_account);
+  if (!identity.ok()) return identity.status();
+  const auto token =
+      ca::CreateJoinToken(directory_ + "/tokens", *identity, absl::Now() + absl::Hours(1));
+  if (!token.ok()) return token.status();
+  agent::AgentOptions agent;
+  agent.directory = absl::StrCat(directory_, "/", part->plan.name, ".", part->plan.ns);
+  agent.token_file = agent.directory + ".token";
+  const absl::Status written = ca::ReplaceFile(agent.token_file, *token, 0600);
+  if (!written.ok()) return written;
+  options->xds_address = ControlAddress(kSecurePort);
+  agent.authority = options->xds_address;
+  agent.roots_file = directory_ + "/ca/root-cert.pem";
+  agent.node_id = options->node.id;
+  agent.log = options_.log;
+  part->identity = std::make_unique<examples::ProxyIdentity>();
+  absl::Status started = part->identity->Start(std::move(agent), options);
+  if (!started.ok() || control_plane_ == nullptr) return started;
+  return part->identity->WaitReady(options_.timeout);
 }
 
 absl::Status Mesh::StartProxyOf(Part* part) {
@@ -284,16 +332,20 @@ absl::Status Mesh::StartProxyOf(Part* part) {
   options.node.cluster = absl::StrCat(part->plan.deployment, ".", part->plan.ns);
   options.node.metadata_json =
       part->gateway ? local::GatewayNodeMetadata(own) : local::SidecarNodeMetadata(part->plan, own);
-  options.xds_address = ControlAddress();
+  options.xds_address = ControlAddress(kXdsPort);
   // A Gateway resource names no address, which means all of them.
   options.wildcard_address = own;
   options.log = options_.log;
   options.access_log = [log = &part->log](std::string_view, std::string_view lines) {
     log->Append(lines);
   };
+  if (!directory_.empty()) {
+    if (absl::Status status = Admit(part, &options); !status.ok()) return status;
+  }
   absl::StatusOr<std::unique_ptr<proxy::Proxy>> proxy = proxy::Proxy::Start(std::move(options));
   if (!proxy.ok()) return proxy.status();
   part->proxy = *std::move(proxy);
+  if (part->identity != nullptr) part->identity->GiveTo(part->proxy.get());
   if (control_plane_ != nullptr && !part->proxy->WaitReady(options_.timeout)) {
     return DeadlineExceeded(absl::StrCat(part->plan.name, " is not ready in time"));
   }
@@ -324,6 +376,11 @@ absl::StatusOr<local::HttpResponse> Mesh::Call(const std::string& pod, const std
       .Get(path, headers, options_.timeout);
 }
 
+std::string Mesh::Address(const std::string& pod) const {
+  absl::StatusOr<Part*> part = Find(pod);
+  return part.ok() ? (*part)->addresses.own : "";
+}
+
 std::string Mesh::gateway_address() const { return block_->Own(kGatewayIndex); }
 
 int Mesh::gateway_port() const { return kGatewayPort; }
@@ -337,8 +394,14 @@ int Mesh::outbound_port() const {
   return plan_.outbound_ports.empty() ? 0 : plan_.outbound_ports[0];
 }
 
-std::string Mesh::ControlAddress() const {
-  return absl::StrCat(block_->Own(kControlPlaneIndex), ":", kXdsPort);
+std::string Mesh::ControlAddress(int port) const {
+  return absl::StrCat(block_->Own(kControlPlaneIndex), ":", port);
+}
+
+std::shared_ptr<const agent::Held> Mesh::Certificate(const std::string& pod) const {
+  absl::StatusOr<Part*> part = Find(pod);
+  if (!part.ok() || (*part)->identity == nullptr) return nullptr;
+  return (*part)->identity->agent()->current();
 }
 
 absl::Status Mesh::Change(const std::string& name, std::optional<std::string> yaml) {
@@ -515,6 +578,9 @@ absl::Status Mesh::KillProxy(const std::string& pod) {
 }
 
 absl::Status Mesh::UseEnvoy(const std::string& pod, const std::string& binary) {
+  if (!directory_.empty()) {
+    return absl::FailedPreconditionError("an Envoy gets no certificate here: mutual_tls is on");
+  }
   absl::StatusOr<Part*> part = Find(pod);
   if (!part.ok()) return part.status();
   (*part)->envoy_binary = binary;
@@ -543,8 +609,15 @@ absl::Status Mesh::StartControlPlane() {
   }
   discovery::ControlPlaneOptions options;
   options.sources.push_back({"documents", documents_->MakeSource()});
-  options.xds_address = ControlAddress();
+  options.xds_address = ControlAddress(kXdsPort);
   options.monitoring_address = "";
+  if (!directory_.empty()) {
+    discovery::AuthorityOptions authority;
+    authority.directory = directory_ + "/ca";
+    authority.join_token_directory = directory_ + "/tokens";
+    options.authority = std::move(authority);
+    options.secure_address = ControlAddress(kSecurePort);
+  }
   options.world.registry.expand_deployments = false;  // the pods that run are there as Pods
   options.log = options_.log;
   options.clock = options_.clock;

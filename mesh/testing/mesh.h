@@ -1,6 +1,6 @@
 // A whole mesh in one process, for tests: control plane, ingress gateway, and Bookinfo's workloads,
-// each behind a sidecar. No child process, no file written (but where a real Envoy takes a proxy's
-// place), no fixed port: any number run at once.
+// each behind a sidecar. No child process, no file written (but keys, and where a real Envoy takes
+// a proxy's place), no fixed port: any number run at once.
 //
 //   absl::StatusOr<std::unique_ptr<Mesh>> mesh = Mesh::Start();
 //   (*mesh)->Get("/productpage")->status;                             // 200
@@ -22,11 +22,13 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "mesh/agent/agent.h"
 #include "mesh/base/clock.h"
 #include "mesh/base/log.h"
 #include "mesh/discovery/control_plane.h"
 #include "mesh/local/addresses.h"
 #include "mesh/local/http_client.h"
+#include "mesh/local/objects.h"
 #include "mesh/local/plan.h"
 #include "mesh/proxy/proxy.h"
 #include "mesh/testing/documents.h"
@@ -42,8 +44,13 @@ struct MeshOptions {
   std::vector<std::string> files;
   // More documents, name to YAML; in place of a file's of the same name.
   std::map<std::string, std::string> documents;
-  // MeshConfig as YAML; empty: plaintext and access logs (mesh/local/objects.h, MeshConfigText).
+  // MeshConfig as YAML; empty: access logs, and mutual TLS or not (mesh/local/objects.h,
+  // MeshConfigText).
   std::string mesh_config;
+  // kStrict: an authority issues a certificate to every proxy, and sidecars take nothing but mutual
+  // TLS unless a document has a PeerAuthentication istio-system/default. Its keys are in a
+  // directory that goes with the mesh.
+  local::MutualTls mutual_tls = local::MutualTls::kDisabled;
 
   // Held by a test with a FakeClock; outlives the mesh. It governs what the control plane says
   // about time: since when a proxy is connected, how long a change took to reach it. Debouncing,
@@ -82,6 +89,8 @@ class Mesh {
   absl::StatusOr<local::HttpResponse> Call(const std::string& pod, const std::string& host,
                                            std::string_view path,
                                            local::HttpHeaders headers = {}) const;
+  // Where others call that pod: its sidecar's inbound side, on its ports. Empty for unknown names.
+  std::string Address(const std::string& pod) const;
   std::string gateway_address() const;  // "127.1.0.252"
   int gateway_port() const;
   // Where the application of `pod` calls others: "127.2.0.3", and the port that Call asks. "" for
@@ -123,6 +132,7 @@ class Mesh {
   // is in sync. A gateway's Envoy listens where its Gateway says, so give its servers a `bind`:
   // without one that is all addresses of the machine. The last lines before its death are missing
   // in its access log.
+  // FailedPrecondition with mutual TLS: no agent runs beside an Envoy here.
   absl::Status UseEnvoy(const std::string& pod, const std::string& binary);
   void KillControlPlane();
   // A new one at the same address. Waits until every running proxy has come back to it.
@@ -142,6 +152,8 @@ class Mesh {
   // Null where an Envoy runs, and the other way round.
   proxy::Proxy* proxy(const std::string& pod) const;
   Envoy* envoy(const std::string& pod) const;
+  // What the proxy's agent holds; null without mutual TLS or while it is dead.
+  std::shared_ptr<const agent::Held> Certificate(const std::string& pod) const;
 
  private:
   class App;
@@ -156,11 +168,12 @@ class Mesh {
   absl::Status StartProxyOf(Part* part);
   absl::Status StartEnvoyOf(Part* part);
   absl::Status WaitUntilIdle(Part* part) const;
+  absl::Status Admit(Part* part, proxy::ProxyOptions* options);
   absl::Status SetReady(Part* part, bool ready);
   absl::Status Change(const std::string& name, std::optional<std::string> yaml);
   absl::Status WaitForRevision() const;
   absl::StatusOr<Part*> Find(const std::string& pod) const;
-  std::string ControlAddress() const;
+  std::string ControlAddress(int port) const;
   size_t running() const;
 
   const MeshOptions options_;
@@ -168,6 +181,7 @@ class Mesh {
   int revision_ = 0;
   local::Plan plan_;
   std::unique_ptr<local::AddressBlock> block_;
+  std::string directory_;  // of keys; empty without mutual TLS
   std::unique_ptr<discovery::ControlPlane> control_plane_;
   std::vector<std::unique_ptr<Part>> parts_;  // the gateway last
 };

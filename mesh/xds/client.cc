@@ -194,6 +194,11 @@ void Client::Core::Run() {
 }
 
 bool Client::Core::RunStream() {
+  {
+    // Before the credentials are asked for: a Reconnect from now on is for others.
+    MutexLock lock(&mutex_);
+    reconnect_ = false;
+  }
   grpc::ChannelArguments arguments;
   // A connection of its own, whose only back-off is ours.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
@@ -212,7 +217,6 @@ bool Client::Core::RunStream() {
   {
     MutexLock lock(&mutex_);
     if (stopping_) return false;
-    reconnect_ = false;
     ++stats_.streams;
     for (Subscription& subscription : subscriptions_) {
       subscription.unsaid = subscription.wanted;

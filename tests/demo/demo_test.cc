@@ -211,6 +211,17 @@ TEST(DemoTest, WhoEditsTheYamlIsToldAtOnce) {
   EXPECT_TRUE(demo.WaitForOutput("1 changed (VirtualService default/reviews)")) << demo.Output();
 }
 
+TEST(DemoTest, PlaintextWhereThatIsAskedFor) {
+  Demo demo({"--port=0", "--load=0", "--nomutual_tls"});
+  const int port = demo.WaitForPort();
+  ASSERT_NE(port, 0) << demo.Output();
+  mesh::local::HttpConnection connection("127.0.0.1", port);
+  const auto page = connection.Get("/productpage", {}, absl::Seconds(30));
+  ASSERT_TRUE(page.ok()) << page.status();
+  EXPECT_EQ(mesh::local::JudgePage(page->status, page->body).failure, "");
+  EXPECT_THAT(demo.Output(), testing::Not(HasSubstr("mutual TLS")));
+}
+
 // Two demos at once, as two people on one machine would run them.
 TEST(DemoTest, TwoAtOnce) {
   Demo first({"--port=0", "--load=0"});
