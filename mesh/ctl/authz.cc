@@ -85,7 +85,7 @@ void PrintCheck(const Flags& flags, const GuardedPort& port, const CheckRequest&
   }
   const std::string who = check.request.principal.empty() ? "a client without identity"
                                                           : std::string(check.request.principal);
-  context->out << (verdict.allowed ? "ALLOWED" : "DENIED") << "  "
+  context->out << (verdict.allowed ? "ALLOWED  " : "DENIED   ")
                << (port.http ? absl::StrCat(flags.method, " ", flags.path, " on ") : "") << "port "
                << port.port << " of " << flags.pod << " by " << who << "\n"
                << "         " << verdict.why << "\n"
