@@ -45,6 +45,8 @@ ABSL_FLAG(std::string, wildcard_address, "",
 ABSL_FLAG(int, concurrency, 1, "worker threads; 0: one a core");
 ABSL_FLAG(absl::Duration, drain_time, absl::Seconds(5),
           "how long requests under way may take to finish after SIGTERM");
+ABSL_FLAG(bool, explain_denials, false,
+          "answers that a policy denies say in the header x-mesh-denied-by which policy it was");
 ABSL_FLAG(std::string, log_level, "info", "debug, info, warning or error");
 
 namespace {
@@ -117,6 +119,7 @@ int main(int argc, char** argv) {
   options.xds_address = absl::GetFlag(FLAGS_xds);
   options.admin_address = absl::GetFlag(FLAGS_admin);
   options.wildcard_address = absl::GetFlag(FLAGS_wildcard_address);
+  options.explain_denials = absl::GetFlag(FLAGS_explain_denials);
   options.concurrency = absl::GetFlag(FLAGS_concurrency);
   if (options.concurrency == 0) {
     options.concurrency = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));

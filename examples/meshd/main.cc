@@ -50,6 +50,9 @@ ABSL_FLAG(std::vector<std::string>, token_audiences, {"istio-ca"},
 ABSL_FLAG(bool, ca_rotation, false,
           "let POST /ca/rotate on the monitoring address replace the root step by step "
           "(meshctl ca rotate)");
+ABSL_FLAG(
+    std::vector<std::string>, jwks_allow, {},
+    "private addresses that may be asked for tokens' keys: ADDRESS or BLOCK, comma-separated");
 ABSL_FLAG(std::string, log_level, "info", "debug, info, warning or error");
 
 namespace {
@@ -121,6 +124,7 @@ int main(int argc, char** argv) {
   options.world.registry.domain = absl::GetFlag(FLAGS_domain);
   options.world.registry.pod_range = absl::GetFlag(FLAGS_pod_range);
   options.world.registry.expand_deployments = absl::GetFlag(FLAGS_expand_deployments);
+  options.keys.allowed = absl::GetFlag(FLAGS_jwks_allow);
   options.log = &log;
   if (!absl::GetFlag(FLAGS_ca_dir).empty()) {
     mesh::discovery::AuthorityOptions authority;

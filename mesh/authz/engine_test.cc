@@ -1,5 +1,7 @@
 #include "mesh/authz/engine.h"
 
+#include <random>
+
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "mesh/authz/json.h"
@@ -356,6 +358,75 @@ TEST(Engine, RulesThatCannotBeBuiltAreNotLeftOut) {
   EXPECT_FALSE(
       Engine::Build({Make(Action::kDeny, Text(Kind::kPath, "(a{1000}){1000}", Match::kRegex))})
           .ok());
+}
+
+// Decide goes through an index, Explain through all rules.
+TEST(Engine, TheIndexFindsWhatEveryRuleInTurnFinds) {
+  std::mt19937 random(3);
+  const auto pick = [&](const std::vector<std::string>& from) {
+    return from[random() % from.size()];
+  };
+  const std::vector<std::string> hosts = {"a",        "A.",  "a:80", "a.:80", "a:1:2", "[::1]",
+                                          "[::1]:80", "a..", "[a",   "a:b]",  "[",     "[a]:b]",
+                                          "b",        "a.b", ":",    ""};
+  const std::vector<std::string> names = {
+      "spiffe://d/ns/a/sa/b", "spiffe://d/ns/b/sa/ns/a/x", "x/ns/a/", "/ns/a",
+      "spiffe://d/ns//sa/b",  "spiffe://d/ns/a/b/sa/c",    ""};
+  const std::vector<std::string> paths = {"/", "/a", "/a/b", "/ab", "/b"};
+  const auto leaf = [&]() -> Condition {
+    const auto text = static_cast<TextMatch::Kind>(random() % 4);
+    switch (random() % 8) {
+      case 0:
+        return Condition::Header(":authority", {text, pick(hosts), random() % 2 == 0},
+                                 HeaderValues::kEach);
+      case 1:
+        return Condition::Header(":authority",
+                                 {TextMatch::Kind::kPrefix, pick(hosts) + ":", random() % 2 == 0},
+                                 HeaderValues::kEach);
+      case 2:
+        return Condition::Text(Kind::kHost, {text, pick(hosts)});
+      case 3:
+        return Condition::Text(Kind::kPrincipal, {text, pick(names)});
+      case 4:
+        return Condition::Text(Kind::kPrincipal, {TextMatch::Kind::kContains,
+                                                  "/ns/" + pick({"a", "b", "", "a/b"}) + "/"});
+      case 5:
+        return Condition::Text(Kind::kNamespace, {text, pick({"a", "b"})});
+      case 6:
+        return Condition::Header(":method", {TextMatch::Kind::kExact, pick({"GET", "PUT"})},
+                                 HeaderValues::kEach);
+      default:
+        return Condition::Text(Kind::kPath, {text, pick(paths)});
+    }
+  };
+  int denied = 0;
+  for (int set = 0; set < 300; ++set) {
+    std::vector<Rule> rules;
+    for (int i = 1 + random() % 6; i > 0; --i) {
+      Rule rule;
+      rule.policy = absl::StrCat("p", i);
+      rule.action = random() % 2 == 0 ? Action::kDeny : Action::kAllow;
+      rule.condition = random() % 2 == 0   ? leaf()
+                       : random() % 2 == 0 ? Condition::Any({leaf(), leaf()})
+                                           : Condition::All({leaf(), leaf()});
+      rules.push_back(std::move(rule));
+    }
+    const auto engine = Engine::Build(std::move(rules)).value();
+    for (int i = 0; i < 100; ++i) {
+      const std::string host = pick(hosts), principal = pick(names), path = pick(paths),
+                        method = pick({"GET", "PUT"});
+      Request request;
+      request.host = host;
+      request.principal = principal;
+      request.path = path;
+      request.method = method;
+      const Decision quick = engine->Decide(request), slow = engine->Explain(request).decision;
+      ASSERT_EQ(quick.ToString(), slow.ToString()) << host << " " << principal << " " << path;
+      denied += !quick.allowed;
+    }
+  }
+  EXPECT_GT(denied, 1000);
+  EXPECT_LT(denied, 29000);
 }
 
 }  // namespace

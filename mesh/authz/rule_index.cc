@@ -26,6 +26,11 @@ RuleIndex::Keys RuleIndex::KeysOf(const Condition& c) {
   const auto one = [](By by, std::string text) { return Keys{true, {{by, std::move(text)}}}; };
   const bool exact =
       c.text.kind == TextMatch::Kind::kExact && !c.text.ignore_case && !c.text.value.empty();
+  // A host without a name (":") is no key.
+  const auto by_host = [&] {
+    std::string key = HostKey(c.text.value);
+    return key.empty() ? none : one(By::kHost, std::move(key));
+  };
   switch (c.kind) {
     case Kind::kNever:
       return {true, {}};
@@ -65,13 +70,12 @@ RuleIndex::Keys RuleIndex::KeysOf(const Condition& c) {
       if (c.name != ":authority") return none;
       // "a.example:", whatever the port.
       if (c.text.kind == TextMatch::Kind::kPrefix && c.text.value.size() > 1 &&
-          c.text.value.find(':') == c.text.value.size() - 1) {
-        return one(By::kHost, HostKey(c.text.value));
+          c.text.value[0] != '[' && c.text.value.find(':') == c.text.value.size() - 1) {
+        return by_host();
       }
       [[fallthrough]];
     case Kind::kHost:
-      if (c.text.kind != TextMatch::Kind::kExact || c.text.value.empty()) return none;
-      return one(By::kHost, HostKey(c.text.value));
+      return c.text.kind == TextMatch::Kind::kExact ? by_host() : none;
     case Kind::kPath:
       if (exact) return one(By::kPath, c.text.value);
       if (c.text.kind == TextMatch::Kind::kPrefix && !c.text.ignore_case && !c.text.value.empty()) {

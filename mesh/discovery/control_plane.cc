@@ -14,6 +14,7 @@
 #include "mesh/config/store.h"
 #include "mesh/discovery/authority_pages.h"
 #include "mesh/discovery/http_pages.h"
+#include "mesh/discovery/key_fetcher.h"
 #include "mesh/discovery/metrics.h"
 #include "mesh/discovery/pages.h"
 #include "mesh/discovery/rejection.h"
@@ -106,11 +107,13 @@ class ControlPlane::Core final : public xds::Observer {
   std::unique_ptr<xds::Server> xds_;
   std::atomic<const xds::Server*> serving_{nullptr};  // xds_ for its own callbacks, once it is set
   std::unique_ptr<HttpPages> pages_;
+  std::unique_ptr<KeyFetcher> keys_;
   std::thread worker_;
 
   mutable Mutex mutex_;
   mutable CondVar changed_;
   std::vector<SourceChange> queue_ ABSL_GUARDED_BY(mutex_);
+  bool keys_changed_ ABSL_GUARDED_BY(mutex_) = false;
   uint64_t events_ ABSL_GUARDED_BY(mutex_) = 0;  // what WaitInSync looks again for
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Time published_ ABSL_GUARDED_BY(mutex_);
@@ -132,6 +135,15 @@ absl::Status ControlPlane::Core::Start() {
     first.swap(queue_);
   }
   Apply(std::move(first));
+  options_.keys.log = options_.log;
+  options_.keys.on_change = [this] {
+    MutexLock lock(&mutex_);
+    keys_changed_ = true;
+    changed_.NotifyAll();
+  };
+  keys_ = std::make_unique<KeyFetcher>(options_.keys);
+  keys_->Want(translate::KeySetUris(*store_.Current()));
+  (void)keys_->WaitTried(options_.keys_first);
   Publish(options_.clock->Now());
 
   xds::ServerOptions server;
@@ -203,6 +215,7 @@ void ControlPlane::Core::Stop() {
     changed_.NotifyAll();
   }
   for (ControlPlaneOptions::NamedSource& named : options_.sources) named.source->Stop();
+  if (keys_ != nullptr) keys_->Stop();
   if (worker_.joinable()) worker_.join();
   if (pages_ != nullptr) pages_->Stop();
   if (xds_ != nullptr) xds_->Stop();
@@ -218,9 +231,10 @@ void ControlPlane::Core::Work() {
   steady_clock::time_point publish_at, publish_before;
   for (;;) {
     std::vector<SourceChange> changes;
+    bool keys_came = false;
     {
       MutexLock lock(&mutex_);
-      while (!stopping_ && queue_.empty()) {
+      while (!stopping_ && queue_.empty() && !keys_changed_) {
         if (!dirty) {
           changed_.Wait(&mutex_);
         } else if (steady_clock::now() >= publish_at || !changed_.WaitUntil(&mutex_, publish_at)) {
@@ -229,8 +243,14 @@ void ControlPlane::Core::Work() {
       }
       if (stopping_) return;
       changes.swap(queue_);
+      keys_came = std::exchange(keys_changed_, false);
     }
     const auto now = steady_clock::now();
+    if (keys_came) {
+      if (!dirty) since = options_.clock->Now();
+      dirty = true;
+      publish_at = publish_before = now;
+    }
     if (!changes.empty()) {
       const absl::Time arrived = options_.clock->Now();
       if (Apply(std::move(changes))) {
@@ -267,7 +287,10 @@ bool ControlPlane::Core::Apply(std::vector<SourceChange> changes) {
 
 void ControlPlane::Core::Publish(absl::Time since) {
   const std::shared_ptr<const translate::World> before = views_.world();
-  views_.SetWorld(translate::World::Build(store_.Current(), options_.world, before.get()), since);
+  const config::SnapshotPtr snapshot = store_.Current();
+  keys_->Want(translate::KeySetUris(*snapshot));
+  options_.world.key_sets = keys_->keys();
+  views_.SetWorld(translate::World::Build(snapshot, options_.world, before.get()), since);
   MutexLock lock(&mutex_);
   published_ = since;
   ++events_;

@@ -25,6 +25,7 @@
 #include "mesh/config/snapshot.h"
 #include "mesh/config/source.h"
 #include "mesh/discovery/authority.h"
+#include "mesh/discovery/key_fetcher.h"
 #include "mesh/translate/world.h"
 #include "mesh/xds/server.h"
 
@@ -47,7 +48,11 @@ struct ControlPlaneOptions {
   std::optional<AuthorityOptions> authority;
   std::string secure_address = "127.0.0.1:15012";
 
-  translate::WorldOptions world;
+  translate::WorldOptions world;  // its key_sets are this object's to fill
+  // How RequestAuthentications' keys are fetched; `log` and `on_change` are this object's.
+  KeyFetcherOptions keys;
+  // For so long Start waits for keys before it listens, so that a restart refuses no good token.
+  absl::Duration keys_first = absl::Seconds(2);
   // Changes are pushed once nothing has changed for so long, at the latest after the second. Errors
   // are reported at once.
   absl::Duration debounce = absl::Milliseconds(10);
@@ -62,10 +67,10 @@ struct ControlPlaneOptions {
 // What is in force: the objects without errors, and of an object whose newest version has errors
 // the last one without (config::Store).
 //
-// Threads: "discovery", which reads changes and indexes them; the xDS server's own, which
-// translates (xds::Server); five for HTTP, if there is HTTP; the authority's, if there is one;
-// those of the sources; gRPC's. All methods are thread-safe. Any number of control planes may live
-// in one process.
+// Threads: "discovery", which reads changes and indexes them; "key-fetcher"; the xDS server's own,
+// which translates (xds::Server); five for HTTP, if there is HTTP; the authority's, if there is
+// one; those of the sources; gRPC's. All methods are thread-safe. Any number of control planes may
+// live in one process.
 class ControlPlane {
  public:
   // Reads all sources once before it listens, so that no proxy ever sees half a configuration.

@@ -2,10 +2,12 @@
 
 #include <stdlib.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -228,6 +230,7 @@ class ControlPlaneTest : public ::testing::Test {
     options.sources.push_back({"files", std::make_unique<source::DirectorySource>(files)});
     options.xds_address = absl::StrCat("127.0.0.1:", port);
     options.monitoring_address = "127.0.0.1:0";
+    options.keys = keys_;
     options.log = &log_;
     auto started = ControlPlane::Start(std::move(options));
     ASSERT_TRUE(started.ok()) << started.status();
@@ -268,6 +271,7 @@ class ControlPlaneTest : public ::testing::Test {
 
   fs::path root_;
   MemoryLog log_;
+  KeyFetcherOptions keys_;
   std::unique_ptr<ControlPlane> control_plane_;
 };
 
@@ -488,6 +492,38 @@ TEST_F(ControlPlaneTest, AnAddressThatIsTakenIsAnErrorAtTheStart) {
   EXPECT_EQ(ControlPlane::Start(std::move(options)).status(),
             absl::UnavailableError(
                 absl::StrCat("cannot listen on 127.0.0.1:", control_plane_->monitoring_port())));
+}
+
+TEST_F(ControlPlaneTest, ProxiesGetTheKeysOfIssuersOnceTheyCanBeHad) {
+  httplib::Server site;
+  std::atomic<bool> up{false};
+  site.Get("/keys", [&](const httplib::Request&, httplib::Response& response) {
+    response.status = up ? 200 : 503;
+    response.set_content(R"({"keys":[{"kid":"from-the-site"}]})", "application/json");
+  });
+  const int port = site.bind_to_any_port("127.0.0.1");
+  std::thread serving([&] { site.listen_after_bind(); });
+  keys_.allowed = {"127.0.0.1"};
+  keys_.retry = absl::Milliseconds(20);
+  Write(root_ / "tokens.yaml",
+        absl::StrCat("apiVersion: security.istio.io/v1beta1\nkind: RequestAuthentication\n"
+                     "metadata: {name: tokens, namespace: default}\n"
+                     "spec: {jwtRules: [{issuer: i, jwksUri: 'http://127.0.0.1:",
+                     port, "/keys'}]}\n"));
+  Start();
+  Proxy proxy("reviews-v1-0.default", control_plane_->xds_port());
+  ASSERT_TRUE(InSync());
+  const auto dump = [&] { return Get("/debug/config_dump?proxyID=reviews-v1-0.default"); };
+  EXPECT_THAT(dump(), HasSubstr(R"({\"keys\":[]})"));  // nothing stands in for them
+  up = true;
+  const auto deadline = std::chrono::steady_clock::now() + absl::ToChronoSeconds(kPatience);
+  while (dump().find("from-the-site") == std::string::npos &&
+         std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::yield();
+  }
+  EXPECT_THAT(dump(), HasSubstr("from-the-site"));
+  site.stop();
+  serving.join();
 }
 
 }  // namespace

@@ -39,6 +39,30 @@ void LoadRouteSource(const Proto& proto, const std::string& path, Hcm* out, Fiel
   out->routes = *std::move(routes);
 }
 
+// True where `type` is one of the filters that decide on requests.
+bool LoadAuthorization(const std::string& type, const std::string& name,
+                       const google::protobuf::Any& config, const std::string& path, Hcm* out,
+                       FieldErrors* errors) {
+  const auto take = [&](auto loaded) {
+    if (!loaded.ok()) {
+      errors->Add(path, std::string(loaded.status().message()));
+      return;
+    }
+    loaded->name = name;
+    out->authorization.push_back(*std::move(loaded));
+  };
+  if (type == "envoy.extensions.filters.http.rbac.v3.RBAC") {
+    take(LoadRbacFilter(config));
+  } else if (type == "envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication") {
+    take(LoadJwtFilter(config));
+  } else if (type == "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz") {
+    take(LoadExtAuthzFilter(config));
+  } else {
+    return false;
+  }
+  return true;
+}
+
 void LoadHttpFilters(const Proto& proto, const std::string& path, Hcm* out, FieldErrors* errors) {
   bool has_router = false;
   for (int i = 0; i < proto.http_filters_size(); ++i) {
@@ -49,7 +73,9 @@ void LoadHttpFilters(const Proto& proto, const std::string& path, Hcm* out, Fiel
     const std::string type = url.substr(url.rfind('/') + 1);
     const std::string config_path = Join(filter_path, "typed_config");
     if (has_router) errors->Add(filter_path, "nothing may stand behind the router");
-    if (type == "envoy.extensions.filters.http.router.v3.Router") {
+    if (LoadAuthorization(type, filter.name(), filter.typed_config(), config_path, out, errors)) {
+      // Asked first, wherever cors and fault stand: what they would answer tells nothing then.
+    } else if (type == "envoy.extensions.filters.http.router.v3.Router") {
       has_router = true;
       ::envoy::extensions::filters::http::router::v3::Router router;
       if (!errors->Unpack(filter.typed_config(), config_path, &router)) continue;

@@ -22,6 +22,7 @@ using TcpProxyProto = ::envoy::extensions::filters::network::tcp_proxy::v3::TcpP
 
 constexpr char kHttpConnectionManager[] =
     "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
+constexpr char kNetworkRbac[] = "envoy.extensions.filters.network.rbac.v3.RBAC";
 
 TcpProxy LoadTcpProxy(const TcpProxyProto& proto, const std::string& path, FieldErrors* errors) {
   errors->Only(proto, path,
@@ -125,9 +126,20 @@ FilterChain LoadChain(const ::envoy::config::listener::v3::FilterChain& chain,
     }
     const std::string& url = filter.typed_config().type_url();
     const std::string type = url.substr(url.rfind('/') + 1);
-    if (i + 1 < chain.filters_size()) {
+    if (i + 1 < chain.filters_size() && type == kNetworkRbac) {
+      absl::StatusOr<RbacFilter> rules = LoadRbacNetworkFilter(filter.typed_config());
+      if (rules.ok()) {
+        rules->name = filter.name();
+        out.rules.push_back(*std::move(rules));
+      } else {
+        errors->Add(config_path, std::string(rules.status().message()));
+      }
+    } else if (i + 1 < chain.filters_size()) {
       errors->Add(config_path, absl::StrCat(type, " is not supported before another filter"));
     } else if (type == kHttpConnectionManager) {
+      if (!out.rules.empty()) {
+        errors->Add(config_path, absl::StrCat(type, " is not supported behind ", kNetworkRbac));
+      }
       out.filter = LoadHttpConnectionManager(filter.typed_config(), config_path, errors);
     } else {
       TcpProxyProto tcp;

@@ -18,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "mesh/envoy/address.h"
+#include "mesh/envoy/authorization.h"
 #include "mesh/envoy/filter_chain_match.h"
 #include "mesh/envoy/transport_socket.h"
 #include "mesh/http/path.h"
@@ -48,6 +49,8 @@ struct HttpConnectionManager {
   std::shared_ptr<const route::action::RouteConfig> routes;
   absl::Duration routes_initial_fetch_timeout = absl::Seconds(15);  // rds only
 
+  // Asked in this order before anything is done with a request.
+  std::vector<AuthorizationFilter> authorization;
   bool has_cors_filter = false;
   bool has_fault_filter = false;
   bool suppress_envoy_headers = false;  // the router filter's
@@ -114,6 +117,7 @@ struct FilterChain {
   TransportSocket tls;  // null: plaintext
   // For the handshake, where it is more than zero.
   absl::Duration handshake_timeout = absl::ZeroDuration();
+  std::vector<RbacFilter> rules;  // asked before a connection goes on; of TcpProxy alone
   std::variant<HttpConnectionManager, TcpProxy> filter;
 };
 

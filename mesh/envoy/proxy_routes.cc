@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "mesh/base/strings.h"
+#include "mesh/envoy/authorization.h"
 #include "mesh/envoy/fault.h"
 #include "mesh/envoy/route.h"
 
@@ -14,6 +15,12 @@ absl::StatusOr<std::shared_ptr<const void>> ParseFilter(std::string_view filter,
     absl::StatusOr<std::shared_ptr<const Fault>> fault = LoadFault(config);
     if (!fault.ok()) return fault.status();
     return std::shared_ptr<const void>(*std::move(fault));
+  }
+  const std::string& url = config.type_url();
+  if (url.substr(url.rfind('/') + 1) == kRbacPerRoute) {
+    absl::StatusOr<std::shared_ptr<const RbacOverride>> rules = LoadRbacOverride(config);
+    if (!rules.ok()) return rules.status();
+    return std::shared_ptr<const void>(*std::move(rules));
   }
   return absl::InvalidArgumentError(absl::StrCat(Absl(filter), " is not supported"));
 }

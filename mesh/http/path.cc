@@ -133,7 +133,9 @@ std::optional<std::string_view> Cookie(std::string_view header, std::string_view
   return std::nullopt;
 }
 
-PathOutcome NormalizePath(const PathNormalization& options, std::string* path) {
+namespace {
+
+PathOutcome NormalizeOnce(const PathNormalization& options, std::string* path) {
   const std::string_view whole = *path;
   const size_t end = std::min(whole.find_first_of("?#"), whole.size());
   std::string only(whole.substr(0, end));
@@ -170,6 +172,17 @@ PathOutcome NormalizePath(const PathNormalization& options, std::string* path) {
   if (result == *path) return PathOutcome::kUnchanged;
   *path = std::move(result);
   return redirect ? PathOutcome::kRedirect : PathOutcome::kChanged;
+}
+
+}  // namespace
+
+PathOutcome NormalizePath(const PathNormalization& options, std::string* path) {
+  const PathOutcome outcome = NormalizeOnce(options, path);
+  if (outcome == PathOutcome::kUnchanged || outcome == PathOutcome::kReject) return outcome;
+  // What was unescaped must not have become another escape ("%%361"): then whoever reads the path
+  // next would read another one.
+  std::string again = *path;
+  return NormalizeOnce(options, &again) == PathOutcome::kUnchanged ? outcome : PathOutcome::kReject;
 }
 
 }  // namespace mesh::http

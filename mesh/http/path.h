@@ -44,7 +44,8 @@ enum class PathOutcome {
   kReject,    // answer 400
 };
 
-// Brings `path` (with its query, which is left alone) into canonical form.
+// Brings `path` (with its query, which is left alone) into canonical form: one that does not change
+// when it is brought into it again. What has none is rejected.
 PathOutcome NormalizePath(const PathNormalization& options, std::string* path);
 
 }  // namespace mesh::http

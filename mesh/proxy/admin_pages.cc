@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
 #include "mesh/telemetry/access_log.h"
 #include "mesh/telemetry/metrics_text.h"
@@ -68,6 +69,18 @@ constexpr ListenerField kListenerFields[] = {
     {"downstream_rq_total", &ListenerStats::rq_total, false},
     {"no_cluster", &ListenerStats::no_cluster, false},
     {"no_route", &ListenerStats::no_route, false},
+    {"rbac.allowed", &ListenerStats::rbac_allowed, false},
+    {"rbac.denied", &ListenerStats::rbac_denied, false},
+    {"rbac.shadow_allowed", &ListenerStats::rbac_shadow_allowed, false},
+    {"rbac.shadow_denied", &ListenerStats::rbac_shadow_denied, false},
+    {"rbac.logged", &ListenerStats::rbac_logged, false},
+    {"jwt_authn.allowed", &ListenerStats::jwt_allowed, false},
+    {"jwt_authn.denied", &ListenerStats::jwt_denied, false},
+    {"jwt_authn.cors_preflight_bypass", &ListenerStats::jwt_cors_preflight_bypass, false},
+    {"ext_authz.ok", &ListenerStats::ext_authz_ok, false},
+    {"ext_authz.denied", &ListenerStats::ext_authz_denied, false},
+    {"ext_authz.error", &ListenerStats::ext_authz_error, false},
+    {"ext_authz.failure_mode_allowed", &ListenerStats::ext_authz_failure_mode_allowed, false},
 };
 
 struct TlsCount {
@@ -277,7 +290,7 @@ std::string PrometheusPage(const ProxyStats& stats, const Configuration& configu
     text.Sample({{"envoy_cluster_name", stat_name(name)}}, MembershipOf(*config).healthy);
   }
   for (const ListenerField& field : kListenerFields) {
-    text.Family(absl::StrCat("envoy_http_", field.name),
+    text.Family(absl::StrCat("envoy_http_", absl::StrReplaceAll(field.name, {{".", "_"}})),
                 field.gauge ? MetricsText::Kind::kGauge : MetricsText::Kind::kCounter);
     for (const auto& [name, listener] : stats.listeners) {
       text.Sample({{"envoy_http_conn_manager_prefix", name}}, listener.*field.count);

@@ -413,6 +413,11 @@ std::vector<Configuration::ListenerInfo> Configuration::listeners() const {
   return out;
 }
 
+std::shared_ptr<const ClusterConfig> Configuration::FindCluster(const std::string& name) const {
+  const auto found = clusters_.find(name);
+  return found == clusters_.end() ? nullptr : found->second->active;
+}
+
 std::vector<Configuration::ClusterInfo> Configuration::clusters() const {
   std::vector<ClusterInfo> out;
   for (const auto& [name, entry] : clusters_) out.push_back({entry->active, name});

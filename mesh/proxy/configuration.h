@@ -78,6 +78,8 @@ class Configuration {
     std::string name;
   };
   std::vector<ClusterInfo> clusters() const;
+  // Null where there is none of that name, or it warms.
+  std::shared_ptr<const ClusterConfig> FindCluster(const std::string& name) const;
 
  private:
   struct ClusterEntry;

@@ -64,6 +64,7 @@ void Exchange::Begin(const Ref<ListenerState>& listener, const ConnectionInfo* c
 }
 
 void Exchange::RouteRequest() {
+  if (!manager().authorization.empty()) RemoveFilterHeaders(manager(), &head_->headers);
   route_request_.method = head_->method;
   route_request_.scheme = parts_->scheme;
   route_request_.authority = parts_->authority;
@@ -72,16 +73,22 @@ void Exchange::RouteRequest() {
   route_request_.random = host_->random()->Next();
 
   const Routes* const routes = listener_config_->routes.get();
-  LocalReply reply;
   if (routes != nullptr) {
     match_ = routes->config->table->Find(route_request_);
     route_ = routes->config->RouteOf(match_);
-    if (match_.outcome == route::Match::Outcome::kTlsRequired) {
-      reply.status = 301;
-      reply.details = "ssl_required";
-      reply.location = action::TlsRedirectLocation(route_request_);
-      return Reply(reply);
-    }
+  }
+  if (!manager().authorization.empty()) return Authorize();
+  FollowRoute();
+}
+
+void Exchange::FollowRoute() {
+  const Routes* const routes = listener_config_->routes.get();
+  LocalReply reply;
+  if (match_.outcome == route::Match::Outcome::kTlsRequired) {
+    reply.status = 301;
+    reply.details = "ssl_required";
+    reply.location = action::TlsRedirectLocation(route_request_);
+    return Reply(reply);
   }
   if (route_ == nullptr) {
     ++listener_->stats.no_route;
@@ -123,6 +130,9 @@ void Exchange::RouteRequest() {
     }
   }
   choice_ = action::PickCluster(*forward_, route_request_.headers, route_request_.random);
+  if (const Nanos timeout = RouteTimeout(); request_ended_ && timeout > 0) {
+    route_timer_.Arm(timeout);  // it ended while a service was being asked
+  }
   if (manager().has_fault_filter && plan_->fault != nullptr && InjectFault(*plan_->fault)) return;
   Forward();
 }
@@ -350,6 +360,7 @@ void Exchange::OnRequestEnd(const HeaderMap* trailers) {
   request_end_ = host_->loop()->now();
   if (manager().enable_trailers) request_trailers_ = trailers;
   route_timer_.Disarm();
+  if (forward_ == nullptr) return;  // not known yet whether it may go on
   if (const Nanos timeout = RouteTimeout(); timeout > 0) route_timer_.Arm(timeout);
   if (upstream_ == nullptr) return;
   if (attempts_ > 0 && !try_timer_.armed()) ArmPerTryTimer();

@@ -9,10 +9,12 @@
 #include <string_view>
 #include <vector>
 
+#include "mesh/proxy/authorization_client.h"
 #include "mesh/proxy/client_connection.h"
 #include "mesh/proxy/config.h"
 #include "mesh/proxy/http1.h"
 #include "mesh/proxy/listener_state.h"
+#include "mesh/proxy/request_authorization.h"
 #include "mesh/proxy/request_rules.h"
 #include "mesh/proxy/upstream.h"
 #include "mesh/route/action/apply.h"
@@ -30,6 +32,10 @@ class ExchangeHost {
   // "Sun, 06 Nov 1994 08:49:37 GMT", of this second.
   virtual std::string_view date() = 0;
   virtual absl::Time wall_clock() = 0;
+  // Who asks external authorization services; null: nobody can.
+  virtual AuthorizationClient* authorization() = 0;
+  // Whether answers tell a client which policy denied its request.
+  virtual bool explain_denials() const = 0;
   virtual void Log(const ListenerConfig& listener, const telemetry::AccessLogEntry& entry) = 0;
 };
 
@@ -56,8 +62,9 @@ class Downstream {
 };
 
 // Lives in its downstream, for one request after another. Order of a request's way: Begin ->
-// RouteRequest -> (fault) -> StartAttempt -> Acquire -> SendRequest -> OnResponseHead ->
-// OnResponseBody -> OnResponseEnd -> Finish; a failed attempt goes back to StartAttempt.
+// RouteRequest -> Authorize -> FollowRoute -> (fault) -> StartAttempt -> Acquire -> SendRequest ->
+// OnResponseHead -> OnResponseBody -> OnResponseEnd -> Finish; a failed attempt goes back to
+// StartAttempt.
 class Exchange final : private ConnectionUser, private ConnectionWaiter {
  public:
   Exchange(ExchangeHost* host, Downstream* downstream);
@@ -82,6 +89,7 @@ class Exchange final : private ConnectionUser, private ConnectionWaiter {
  private:
   // exchange.cc: the request.
   void RouteRequest();
+  void FollowRoute();
   void Forward();
   bool InjectFault(const envoy::Fault& fault);
   void StartAttempt();
@@ -90,6 +98,12 @@ class Exchange final : private ConnectionUser, private ConnectionWaiter {
   Nanos RouteTimeout() const;  // 0: none
   void ArmPerTryTimer();
   void Touch();
+
+  // exchange_authorization.cc: whether it may go on.
+  void Authorize();
+  void TakeStep(RequestAuthorization::Step step);
+  void OnAuthorization(const AuthorizationAnswer& answer);
+  RequestAuthorization::Input AuthorizationInput();
 
   // exchange_response.cc: the response, and what can go wrong.
   void OnUpstreamReady() override;
@@ -143,6 +157,14 @@ class Exchange final : private ConnectionUser, private ConnectionWaiter {
   bool downstream_paused_ = false;
   const HeaderMap* request_trailers_ = nullptr;
 
+  // Whether it may go on.
+  RequestAuthorization authorization_;
+  // Shared with whoever brings the service's answer; points nowhere once nobody waits for it.
+  struct Asking {
+    Exchange* exchange;
+  };
+  std::shared_ptr<Asking> asking_;
+
   // Its route.
   route::Request route_request_;
   route::Match match_;
@@ -195,9 +217,10 @@ class Exchange final : private ConnectionUser, private ConnectionWaiter {
   Timer route_timer_;     // until the request has come, then until the response has
   Timer duration_timer_;  // of the whole
   Timer idle_timer_;
-  // Of one attempt, of the wait for the next one, or of an injected delay.
+  // Of one attempt, of the wait for the next one or for a service's answer, or of an injected
+  // delay.
   Timer try_timer_;
-  enum class TryTimer { kPerTry, kBackOff, kDelay } try_timer_for_ = TryTimer::kPerTry;
+  enum class TryTimer { kPerTry, kBackOff, kDelay, kAsking } try_timer_for_ = TryTimer::kPerTry;
 };
 
 }  // namespace mesh::proxy

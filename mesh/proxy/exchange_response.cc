@@ -191,6 +191,8 @@ void Exchange::OnUpstreamFailure(UpstreamFailure failure, int error, bool heard,
 
 void Exchange::OnTryTimeout() {
   switch (try_timer_for_) {
+    case TryTimer::kAsking:
+      return OnAuthorization(AuthorizationAnswer());
     case TryTimer::kDelay:
       if (!InjectFault(*plan_->fault)) Forward();
       return;
@@ -377,6 +379,7 @@ void Exchange::Reply(const LocalReply& reply, bool edit) {
                                                ? std::string_view("text/plain")
                                                : reply_arena_.Copy(reply.content_type));
   }
+  for (const auto& [name, value] : reply.headers) reply_headers_.Add(name, value);
   if (reply.overloaded) reply_headers_.AddView("x-envoy-overloaded", "true");
   if (edit) {
     const telemetry::AccessLogEntry entry = LogEntry();
@@ -502,6 +505,8 @@ void Exchange::Release() {
     }
   }
   --listener_->stats.rq_active;
+  if (asking_ != nullptr) std::exchange(asking_, nullptr)->exchange = nullptr;
+  authorization_.Clear();
   holds_retry_ = retry_counted_ = holds_request_ = request_counted_ = false;
   active_ = request_ended_ = request_sent_ = tunnel_ = false;
   upstream_answered_ = false;

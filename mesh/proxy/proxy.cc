@@ -18,6 +18,7 @@
 #include "mesh/proxy/admin_pages.h"
 #include "mesh/proxy/ads.h"
 #include "mesh/proxy/configuration.h"
+#include "mesh/proxy/grpc_authorization.h"
 #include "mesh/proxy/resolver.h"
 #include "mesh/proxy/worker.h"
 #include "mesh/telemetry/metrics_text.h"
@@ -80,6 +81,7 @@ class Proxy::Core {
         log_writer_(options_.access_log),
         loop_(std::make_unique<EpollNetwork>()),
         resolver_(&loop_),
+        authorization_(&loop_, [this](const std::string& cluster) { return GrpcTarget(cluster); }),
         admin_(&loop_,
                [this](const std::string& method, const std::string& path,
                       std::function<void(AdminAnswer)> answer) {
@@ -111,6 +113,7 @@ class Proxy::Core {
       std::unique_ptr<Network> network =
           options_.make_network ? options_.make_network() : std::make_unique<EpollNetwork>();
       workers_.push_back(std::make_unique<Worker>(i, std::move(network), &log_writer_));
+      workers_.back()->set_authorization(&authorization_, options_.explain_denials);
       workers.push_back(workers_.back().get());
     }
     configuration_ =
@@ -256,6 +259,7 @@ class Proxy::Core {
       if (!running_) return;
     }
     if (ads_ != nullptr) ads_->Stop();
+    authorization_.Stop();
     resolver_.Stop();
     for (const auto& worker : workers_) worker->Stop();
     running_ = false;
@@ -325,6 +329,28 @@ class Proxy::Core {
         });
       });
     }
+  }
+
+  // "ipv4:10.0.0.1:9000,10.0.0.2:9000"; "" where the cluster has no endpoint, or some of each
+  // family.
+  std::string GrpcTarget(const std::string& name) const {
+    if (configuration_ == nullptr) return "";
+    const std::shared_ptr<const ClusterConfig> cluster = configuration_->FindCluster(name);
+    if (cluster == nullptr) return "";
+    std::string target;
+    for (const uint32_t i : cluster->endpoints->usable) {
+      const UpstreamAddress& address = cluster->endpoints->all[i];
+      const char* const scheme = address.text[0] == '[' ? "ipv6:" : "ipv4:";
+      if (target.empty()) {
+        target = scheme;
+      } else if (target.compare(0, 5, scheme) != 0) {
+        return "";
+      } else {
+        target += ',';
+      }
+      target += address.text;
+    }
+    return target;
   }
 
   double Uptime() const { return absl::ToDoubleSeconds(absl::Now() - started_); }
@@ -422,6 +448,7 @@ class Proxy::Core {
   telemetry::LogWriter log_writer_;
   EventLoop loop_;
   Resolver resolver_;
+  GrpcAuthorization authorization_;
   AdminServer admin_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<Configuration> configuration_;

@@ -66,6 +66,9 @@ struct ProxyOptions {
   // Takes the access logs' lines in the files' place, with the path they would go to; some 200 ms
   // late, on the thread "log-writer". Empty: the files.
   std::function<void(std::string_view path, std::string_view lines)> access_log;
+  // Whether an answer that RBAC denies says to the client, in x-mesh-denied-by, which policy it
+  // was.
+  bool explain_denials = false;
   // Called once, on the configuration thread, when POST /quitquitquit asks for an end. May be
   // empty.
   std::function<void()> on_quit;

@@ -8,7 +8,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
+#include "absl/types/span.h"
 #include "mesh/envoy/listener.h"
 #include "mesh/proxy/headers.h"
 #include "mesh/proxy/http1.h"
@@ -23,6 +25,7 @@ struct ConnectionInfo {
   std::string remote;     // "10.0.0.1:4000"
   std::string remote_ip;  // "10.0.0.1"
   std::string local;      // "10.0.0.9:80"
+  std::string local_ip;   // "10.0.0.9"
   uint16_t local_port = 0;
   std::shared_ptr<const TlsFacts> tls;  // null: plaintext
   // What the client's first bytes asked for, where TLS passes through; with TLS ending here,
@@ -50,6 +53,7 @@ struct LocalReply {
   bool overloaded = false;  // x-envoy-overloaded
   // What came is no HTTP: there is no request to speak of, and only status and details are set.
   bool malformed = false;
+  absl::Span<const std::pair<std::string, std::string>> headers;
 };
 
 // The request in canonical form: what is routed, authorised and sent on.

@@ -41,6 +41,7 @@ ServerConnection::ServerConnection(ExchangeHost* host, ConnectionTracker* tracke
   info_.remote = accepted.peer.ToString();
   info_.remote_ip = accepted.peer.ip();
   info_.local = accepted.local.ToString();
+  info_.local_ip = accepted.local.ip();
   info_.local_port = accepted.local.port();
   info_.requested_server_name = accepted.server_name;
   ++listener_->stats.cx_total;

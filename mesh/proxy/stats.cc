@@ -101,6 +101,18 @@ void ListenerStats::Add(const ListenerStats& o) {
   secrets_not_ready += o.secrets_not_ready;
   handshake_timeout += o.handshake_timeout;
   tls.Add(o.tls);
+  rbac_allowed += o.rbac_allowed;
+  rbac_denied += o.rbac_denied;
+  rbac_shadow_allowed += o.rbac_shadow_allowed;
+  rbac_shadow_denied += o.rbac_shadow_denied;
+  rbac_logged += o.rbac_logged;
+  jwt_allowed += o.jwt_allowed;
+  jwt_denied += o.jwt_denied;
+  jwt_cors_preflight_bypass += o.jwt_cors_preflight_bypass;
+  ext_authz_ok += o.ext_authz_ok;
+  ext_authz_denied += o.ext_authz_denied;
+  ext_authz_error += o.ext_authz_error;
+  ext_authz_failure_mode_allowed += o.ext_authz_failure_mode_allowed;
   AddCodes(o.codes, &codes);
 }
 

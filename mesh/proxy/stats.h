@@ -111,6 +111,11 @@ struct ListenerStats {
   uint64_t no_filter_chain_match = 0, pre_cx_timeout = 0, secrets_not_ready = 0,
            handshake_timeout = 0;
   TlsStats tls;
+  uint64_t rbac_allowed = 0, rbac_denied = 0, rbac_shadow_allowed = 0, rbac_shadow_denied = 0,
+           rbac_logged = 0;
+  uint64_t jwt_allowed = 0, jwt_denied = 0, jwt_cors_preflight_bypass = 0;
+  uint64_t ext_authz_ok = 0, ext_authz_denied = 0, ext_authz_error = 0,
+           ext_authz_failure_mode_allowed = 0;
   CodeCounts codes;
 
   void Add(const ListenerStats& other);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "mesh/proxy/request_authorization.h"
 
 namespace mesh::proxy {
 
@@ -37,6 +38,7 @@ TcpSession::TcpSession(ExchangeHost* host, ConnectionTracker* tracker, Ref<Liste
   info_.remote = accepted.peer.ToString();
   info_.remote_ip = accepted.peer.ip();
   info_.local = accepted.local.ToString();
+  info_.local_ip = accepted.local.ip();
   info_.local_port = accepted.local.port();
   info_.requested_server_name = accepted.server_name;
   ++listener_->stats.cx_total;
@@ -70,6 +72,8 @@ void TcpSession::OnClientSecured() {
 }
 
 void TcpSession::ChooseCluster() {
+  details_ = RefuseConnection(pinned_->config->chain.rules, info_, &listener_->stats);
+  if (!details_.empty()) return CloseBoth();
   uint64_t total = 0;
   for (const envoy::TcpProxy::Target& target : settings().targets) total += target.weight;
   uint64_t drawn = total == 0 ? 0 : host_->random()->Below(total);
@@ -233,6 +237,7 @@ void TcpSession::WriteLog() {
   e.start = start_time_;
   e.duration = absl::Nanoseconds(host_->loop()->now() - start_);
   e.response_flags = flags_;
+  e.connection_termination_details = details_;
   e.bytes_received = received_;
   e.bytes_sent = sent_;
   e.attempts = attempts_;

@@ -87,6 +87,7 @@ class TcpSession final : public EventHandler, public TrackedConnection {
   std::string early_;  // what the client said before its chain was chosen
   std::string failure_reason_;
   std::string client_failure_reason_;
+  std::string details_;  // why it was refused
   std::string upstream_local_;
   Nanos start_;
   absl::Time start_time_;

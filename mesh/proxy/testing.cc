@@ -362,7 +362,7 @@ envoy::Cluster StaticCluster(const std::string& name, const std::vector<uint16_t
 }
 
 envoy::Listener HttpListener(const std::string& virtual_hosts, const std::string& more,
-                             const std::string& name) {
+                             const std::string& name, const std::string& filters) {
   const std::string routes =
       more.find("\"rds\"") != std::string::npos
           ? ""
@@ -373,8 +373,8 @@ envoy::Listener HttpListener(const std::string& virtual_hosts, const std::string
         "filter_chains":[{"filters":[{"name":"http","typed_config":{
         "@type":"type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix":"in",)",
-                   routes, more, more.empty() ? "" : ",",
-                   R"("http_filters":[
+                   routes, more, more.empty() ? "" : ",", R"("http_filters":[)", filters,
+                   filters.empty() ? "" : ",", R"(
           {"name":"cors","typed_config":{"@type":"type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors"}},
           {"name":"envoy.filters.http.fault","typed_config":{"@type":"type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault"}},
           {"name":"router","typed_config":{"@type":"type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}}]

@@ -108,9 +108,9 @@ std::shared_ptr<const route::action::RouteConfig> RoutesFromJson(const std::stri
 envoy::Cluster StaticCluster(const std::string& name, const std::vector<uint16_t>& ports,
                              const std::string& more = "");
 // A listener "in" on any port of loopback whose HTTP connection manager has these virtual hosts
-// (the inside of a JSON list) and more fields.
+// (the inside of a JSON list) and more fields; `filters` (the same) stand before all others.
 envoy::Listener HttpListener(const std::string& virtual_hosts, const std::string& more = "",
-                             const std::string& name = "in");
+                             const std::string& name = "in", const std::string& filters = "");
 // One virtual host for everything, one route for everything, to the cluster, with more in `route`.
 std::string ToCluster(const std::string& cluster, const std::string& more = "");
 

@@ -57,6 +57,11 @@ class Worker final : private ExchangeHost, private ConnectionTracker {
   Worker(int index, std::unique_ptr<Network> network, telemetry::LogWriter* log_writer);
   ~Worker() override;
 
+  // Before Start.
+  void set_authorization(AuthorizationClient* client, bool explain_denials) {
+    authorization_ = client;
+    explain_denials_ = explain_denials;
+  }
   void Start();
   void Apply(WorkerUpdate update);
   // `done` is called on the worker's thread.
@@ -78,6 +83,8 @@ class Worker final : private ExchangeHost, private ConnectionTracker {
   ClusterState* FindCluster(std::string_view name) override;
   std::string_view date() override;
   absl::Time wall_clock() override;
+  AuthorizationClient* authorization() override { return authorization_; }
+  bool explain_denials() const override { return explain_denials_; }
   void Log(const ListenerConfig& listener, const telemetry::AccessLogEntry& entry) override;
   void OnConnectionClosed(TrackedConnection* connection) override;
 
@@ -94,6 +101,8 @@ class Worker final : private ExchangeHost, private ConnectionTracker {
 
   const int index_;
   telemetry::LogWriter* const log_writer_;
+  AuthorizationClient* authorization_ = nullptr;
+  bool explain_denials_ = false;
   EventLoop loop_;
   Random random_;
   absl::flat_hash_map<std::string, Ref<ClusterState>> clusters_;

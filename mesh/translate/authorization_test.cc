@@ -9,6 +9,10 @@
 #include "gtest/gtest.h"
 #include "mesh/config/read.h"
 #include "mesh/config/snapshot.h"
+#include "mesh/registry/registry.h"
+#include "mesh/translate/key_sets.h"
+#include "mesh/translate/request_authentication.h"
+#include "mesh/translate/workload_policies.h"
 #include "nlohmann/json.hpp"
 
 namespace mesh::translate {
@@ -19,7 +23,8 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 struct Result {
-  std::vector<json> filters;
+  std::vector<json> filters;             // what is enforced
+  std::vector<AuthorizationStep> steps;  // all of it
   std::vector<std::string> findings;
 };
 
@@ -29,20 +34,36 @@ std::vector<config::ResourcePtr> ReadPolicies(const std::string& specs) {
   return read.resources;
 }
 
+json ToJson(const google::protobuf::Message& message) {
+  std::string text;
+  (void)google::protobuf::util::MessageToJsonString(message, &text);
+  return json::parse(text);
+}
+
 // `specs` are whole policies in namespace foo.
 Result Translate(const std::string& specs, bool tcp,
                  const std::vector<std::string>& trust_domains = {"cluster.local"}) {
-  const AuthorizationPolicies policies(ReadPolicies(specs), "istio-system");
+  const WorkloadPolicies policies(ReadPolicies(specs), "istio-system");
   istio::mesh::v1alpha1::MeshConfig mesh;
-  mesh.set_trust_domain(trust_domains[0]);
-  for (size_t i = 1; i < trust_domains.size(); ++i) mesh.add_trust_domain_aliases(trust_domains[i]);
   std::vector<Finding> findings;
   Result result;
-  for (const auto& rbac :
-       TranslateAuthorization(policies.For("foo", {{"app", "a"}}), mesh, tcp, &findings)) {
-    std::string text;
-    (void)google::protobuf::util::MessageToJsonString(rbac, &text);
-    result.filters.push_back(json::parse(text));
+  // One provider whose service is there, one whose service is not, one that is not gRPC.
+  (void)google::protobuf::util::JsonStringToMessage(
+      R"({"extensionProviders":[
+        {"name":"opa","envoyExtAuthzGrpc":{"service":"foo/opa.foo.svc.cluster.local","port":9000,
+         "timeout":"0.500s","failOpen":true,"statusOnError":"503"}},
+        {"name":"gone","envoyExtAuthzGrpc":{"service":"gone.foo.svc.cluster.local","port":9000}},
+        {"name":"web","envoyExtAuthzHttp":{"service":"opa.foo.svc.cluster.local","port":80}}]})",
+      &mesh);
+  mesh.set_trust_domain(trust_domains[0]);
+  for (size_t i = 1; i < trust_domains.size(); ++i) mesh.add_trust_domain_aliases(trust_domains[i]);
+  const auto registry = registry::Registry::Build(*config::Snapshot::Of(
+      ReadPolicies("apiVersion: v1\nkind: Service\nmetadata: {name: opa, namespace: foo}\n"
+                   "spec: {selector: {app: opa}, ports: [{name: grpc, port: 9000}]}\n")));
+  result.steps = TranslateAuthorization(policies.For("foo", {{"app", "a"}}), mesh, registry.get(),
+                                        tcp, &findings);
+  for (const AuthorizationStep& step : result.steps) {
+    if (step.rules.has_value()) result.filters.push_back(ToJson(*step.rules));
   }
   for (const Finding& finding : findings) {
     result.findings.push_back(
@@ -76,10 +97,12 @@ TEST(Authorization, DenyIsAskedBeforeAllow) {
       Policy("allow", "{rules: [{}]}") + Policy("deny", "{action: DENY, rules: [{}]}") +
           Policy("none", "{action: DENY}") + Policy("audit", "{action: AUDIT, rules: [{}]}"),
       false);
-  ASSERT_EQ(both.filters.size(), 2);
-  EXPECT_EQ(both.filters[0]["action"], "DENY");
-  EXPECT_TRUE(both.filters[0]["policies"].contains("ns[foo]-policy[deny]-rule[0]"));
-  EXPECT_TRUE(both.filters[1]["policies"].contains("ns[foo]-policy[allow]-rule[0]"));
+  ASSERT_EQ(both.filters.size(), 3);
+  EXPECT_EQ(both.filters[0]["action"], "LOG");
+  EXPECT_TRUE(both.filters[0]["policies"].contains("ns[foo]-policy[audit]-rule[0]"));
+  EXPECT_EQ(both.filters[1]["action"], "DENY");
+  EXPECT_TRUE(both.filters[1]["policies"].contains("ns[foo]-policy[deny]-rule[0]"));
+  EXPECT_TRUE(both.filters[2]["policies"].contains("ns[foo]-policy[allow]-rule[0]"));
 }
 
 TEST(Authorization, PoliciesOfTheRootNamespaceAndOfTheWorkload) {
@@ -116,7 +139,8 @@ TEST(Authorization, EveryFieldThatTheProxyCanSee) {
   EXPECT_THAT(result.findings, IsEmpty());
   const json policy = result.filters[0]["policies"]["ns[foo]-policy[p]-rule[0]"];
   EXPECT_EQ(policy["permissions"], json::parse(R"([{"andRules": {"rules": [
-    {"orRules": {"rules": [{"header": {"name": ":authority", "stringMatch": {"suffix": ".a.com"}}}]}},
+    {"orRules": {"rules": [{"header": {"name": ":authority",
+      "stringMatch": {"safeRegex": {"regex": "(?i).*\\.a\\.com\\.?(:[0-9]+)?"}}}}]}},
     {"orRules": {"rules": [{"header": {"name": ":method", "stringMatch": {"exact": "GET"}}}]}},
     {"orRules": {"rules": [{"urlPath": {"path": {"prefix": "/x"}}},
                            {"urlPath": {"path": {"safeRegex": {"regex": ".+"}}}}]}},
@@ -132,6 +156,7 @@ TEST(Authorization, EveryFieldThatTheProxyCanSee) {
       {"authenticated": {"principalName": {"prefix": "spiffe://td/"}}},
       {"authenticated": {"principalName": {"suffix": "/b"}}},
       {"authenticated": {"principalName": {"safeRegex": {"regex": ".+"}}}}]}},
+    {"authenticated": {"principalName": {"safeRegex": {"regex": ".+"}}}},
     {"notId": {"orIds": {"ids": [
       {"authenticated": {"principalName": {"safeRegex": {"regex": ".*/ns/x/.*"}}}},
       {"authenticated": {"principalName": {"safeRegex": {"regex": ".*/ns/y.*/.*"}}}}]}}},
@@ -139,7 +164,8 @@ TEST(Authorization, EveryFieldThatTheProxyCanSee) {
                        {"directRemoteIp": {"addressPrefix": "5.6.0.0", "prefixLen": 16}}]}},
     {"orIds": {"ids": [{"remoteIp": {"addressPrefix": "9.0.0.0", "prefixLen": 8}}]}},
     {"orIds": {"ids": [{"header": {"name": "x-a", "presentMatch": true}}]}},
-    {"notId": {"orIds": {"ids": [{"header": {"name": "x-a", "stringMatch": {"exact": "b"}}}]}}}
+    {"notId": {"orIds": {"ids": [{"header": {"name": "x-a",
+      "stringMatch": {"safeRegex": {"regex": "(.*,)?[ \t]*b[ \t]*(,.*)?"}}}}]}}}
     ]}}])"));
 }
 
@@ -180,18 +206,46 @@ TEST(Authorization, WhatCannotBeSeenFailsClosed) {
        1,
        {}},
       {"ports are seen either way", "{rules: [{to: [{operation: {ports: ['80']}}]}]}", true, 1, {}},
-      {"a token allows nobody",
+      {"a token allows no TCP connection",
        "{rules: [{from: [{source: {requestPrincipals: ['*']}}]}]}",
+       true,
+       0,
+       {}},
+      {"a service account allows nobody",
+       "{rules: [{from: [{source: {serviceAccounts: [a]}}]}]}",
        false,
        0,
-       {"MSH0119 spec.rules[0]: requestPrincipals cannot be checked by the proxy; the rule allows "
+       {"MSH0119 spec.rules[0]: serviceAccounts cannot be checked by the proxy; the rule allows "
         "nothing"}},
-      {"a claim denies whatever it would be",
-       "{action: DENY, rules: [{when: [{key: 'request.auth.claims[iss]', values: [a]}]}]}",
+      {"a service account denies whatever it would be",
+       "{action: DENY, rules: [{from: [{source: {serviceAccounts: [a]}}]}]}",
        false,
        1,
-       {"MSH0119 spec.rules[0]: request.auth.claims[iss] cannot be checked by the proxy; the rule "
-        "denies whatever it would be"}},
+       {"MSH0119 spec.rules[0]: serviceAccounts cannot be checked by the proxy; the rule denies "
+        "whatever it would be"}},
+      {"a provider that nobody has defined denies",
+       "{action: CUSTOM, provider: {name: nobody}, rules: [{}]}",
+       false,
+       1,
+       {"MSH0118 spec.provider: no extension provider of the mesh is called \"nobody\"; what its "
+        "rules match is denied"}},
+      {"a provider whose service is not there denies",
+       "{action: CUSTOM, provider: {name: gone}, rules: [{}]}",
+       false,
+       1,
+       {"MSH0118 spec.provider: extension provider \"gone\": no service is called "
+        "\"gone.foo.svc.cluster.local\"; what its rules match is denied"}},
+      {"a provider that speaks HTTP denies",
+       "{action: CUSTOM, provider: {name: web}, rules: [{}]}",
+       false,
+       1,
+       {"MSH0118 spec.provider: extension provider \"web\" is not envoyExtAuthzGrpc, the only kind "
+        "that can be asked; what its rules match is denied"}},
+      {"a service is not asked about TCP connections",
+       "{action: CUSTOM, provider: {name: opa}, rules: [{}]}",
+       true,
+       1,
+       {}},
   };
   for (const Row& row : rows) {
     const Result result = Translate(Policy("p", row.spec), row.tcp);
@@ -199,6 +253,110 @@ TEST(Authorization, WhatCannotBeSeenFailsClosed) {
     EXPECT_EQ(result.filters[0].value("policies", json::object()).size(), row.policies) << row.name;
     EXPECT_EQ(result.findings, row.findings) << row.name;
   }
+}
+
+TEST(Authorization, CustomAsksTheProviderWhereARuleMatches) {
+  const Result result = Translate(Policy("ask",
+                                         "{action: CUSTOM, provider: {name: opa}, "
+                                         "rules: [{to: [{operation: {paths: ['/admin*']}}]}]}") +
+                                      Policy("deny", "{action: DENY, rules: [{}]}"),
+                                  false);
+  EXPECT_THAT(result.findings, IsEmpty());
+  ASSERT_EQ(result.steps.size(), 3);
+  EXPECT_FALSE(result.steps[0].rules.has_value());
+  EXPECT_EQ(result.steps[0].shadow_prefix, "istio_ext_authz_opa_");
+  const json shadow = ToJson(*result.steps[0].shadow);
+  EXPECT_EQ(shadow["action"], "DENY");
+  EXPECT_TRUE(shadow["policies"].contains("ns[foo]-policy[ask]-rule[0]"));
+  EXPECT_EQ(ToJson(*result.steps[1].service), json::parse(R"({
+    "grpcService": {"envoyGrpc": {"clusterName": "outbound|9000||opa.foo.svc.cluster.local",
+                                  "authority": "opa.foo.svc.cluster.local"}, "timeout": "0.500s"},
+    "transportApiVersion": "V3", "failureModeAllow": true,
+    "statusOnError": {"code": "ServiceUnavailable"},
+    "filterEnabledMetadata": {"filter": "envoy.filters.http.rbac",
+      "path": [{"key": "istio_ext_authz_opa_shadow_effective_policy_id"}],
+      "value": {"stringMatch": {"prefix": "ns["}}}})"));
+  EXPECT_EQ(result.steps[2].rules->action(), envoy::config::rbac::v3::RBAC::DENY);
+}
+
+TEST(Authorization, ADryRunIsJudgedBesideWhatIsEnforced) {
+  const auto dry = [](const std::string& name, const std::string& spec) {
+    return absl::StrCat("apiVersion: security.istio.io/v1beta1\nkind: AuthorizationPolicy\n",
+                        "metadata: {name: ", name,
+                        ", namespace: foo, annotations: {istio.io/dry-run: 'true'}}\nspec: ", spec,
+                        "\n---\n");
+  };
+  const Result result = Translate(dry("never", "{action: DENY, rules: [{}]}") + dry("ever", "{}") +
+                                      Policy("allow", "{rules: [{}]}"),
+                                  false);
+  ASSERT_EQ(result.steps.size(), 2);
+  EXPECT_FALSE(result.steps[0].rules.has_value());
+  EXPECT_TRUE(result.steps[0].shadow->policies().contains("ns[foo]-policy[never]-rule[0]"));
+  EXPECT_EQ(result.steps[0].shadow_prefix, "istio_dry_run_deny_");
+  EXPECT_TRUE(result.steps[1].rules->policies().contains("ns[foo]-policy[allow]-rule[0]"));
+  EXPECT_TRUE(result.steps[1].shadow->policies().empty());
+  EXPECT_EQ(result.steps[1].shadow_prefix, "istio_dry_run_allow_");
+}
+
+TEST(Authorization, LiteralsInRegexesAreQuoted) {
+  const Result result =
+      Translate(Policy("p",
+                       "{action: DENY, rules: [{from: [{source: {namespaces: ['a.b*']}}], "
+                       "when: [{key: 'request.headers[X-A]', values: ['a.b', '*(x', 'y|*']}]}]}"),
+                false);
+  const std::string text = result.filters[0].dump();
+  for (const char* regex : {R"(.*/ns/a\\.b.*/.*)", R"((.*,)?[ \t]*a\\.b[ \t]*(,.*)?)",
+                            R"(.*\\(x[ \t]*(,.*)?)", R"((.*,)?[ \t]*y\\|.*)"}) {
+    EXPECT_NE(text.find(regex), std::string::npos) << regex << "\n" << text;
+  }
+}
+
+TEST(RequestAuthentication, IssuersBecomeProviders) {
+  const auto policies = ReadPolicies(
+      "apiVersion: security.istio.io/v1beta1\nkind: RequestAuthentication\n"
+      "metadata: {name: r, namespace: foo}\nspec: {jwtRules: [\n"
+      "  {issuer: 'https://b', jwksUri: 'https://b/keys', fromHeaders: [{name: X-T, prefix: 'T "
+      "'}],\n"
+      "   fromParams: [t], forwardOriginalToken: true, outputPayloadToHeader: X-P, audiences: "
+      "[z]},\n"
+      "  {issuer: 'https://a', jwks: '{\"keys\":[{}]}'}]}\n");
+  std::vector<Finding> findings;
+  const KeySets keys = {{"https://b/keys", "{\"keys\":[1]}"}};
+  const auto filter = TranslateRequestAuthentication(policies, &keys, &findings);
+  ASSERT_TRUE(filter.has_value());
+  EXPECT_TRUE(findings.empty());
+  EXPECT_EQ(ToJson(*filter), json::parse(R"({
+    "providers": {
+      "origins-0": {"issuer": "https://a", "localJwks": {"inlineString": "{\"keys\":[{}]}"},
+        "payloadInMetadata": "payload",
+        "normalizePayloadInMetadata": {"spaceDelimitedClaims": ["scope", "permission"]}},
+      "origins-1": {"issuer": "https://b", "localJwks": {"inlineString": "{\"keys\":[1]}"},
+        "audiences": ["z"], "forward": true, "forwardPayloadHeader": "X-P",
+        "fromHeaders": [{"name": "X-T", "valuePrefix": "T "}], "fromParams": ["t"],
+        "payloadInMetadata": "payload",
+        "normalizePayloadInMetadata": {"spaceDelimitedClaims": ["scope", "permission"]}}},
+    "rules": [{"match": {"prefix": "/"}, "requires": {"requiresAny": {"requirements": [
+      {"providerName": "origins-0"}, {"providerName": "origins-1"},
+      {"requiresAll": {"requirements": [
+        {"requiresAny": {"requirements": [{"providerName": "origins-0"}, {"allowMissing": {}}]}},
+        {"requiresAny": {"requirements": [{"providerName": "origins-1"}, {"allowMissing": {}}]}}]}}]}}}],
+    "bypassCorsPreflight": true})"));
+}
+
+TEST(RequestAuthentication, KeysThatWereNotFetchedRefuseTheIssuer) {
+  const auto policies = ReadPolicies(
+      "apiVersion: security.istio.io/v1beta1\nkind: RequestAuthentication\n"
+      "metadata: {name: r, namespace: foo}\nspec: {jwtRules: [{issuer: 'https://a/'}]}\n");
+  std::vector<Finding> findings;
+  const auto filter = TranslateRequestAuthentication(policies, nullptr, &findings);
+  EXPECT_EQ(filter->providers().at("origins-0").local_jwks().inline_string(), "{\"keys\":[]}");
+  ASSERT_EQ(findings.size(), 1);
+  EXPECT_EQ(findings[0].ToString(),
+            "test.yaml:4:19: RequestAuthentication foo/r spec.jwtRules[0]: the keys of issuer "
+            "\"https://a/\" have not been fetched from "
+            "https://a/.well-known/openid-configuration: its tokens are refused");
+  EXPECT_THAT(KeySetUris(*config::Snapshot::Of(policies)),
+              ElementsAre("https://a/.well-known/openid-configuration"));
 }
 
 }  // namespace

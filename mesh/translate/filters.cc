@@ -109,6 +109,45 @@ listener_v3::ListenerFilter Inspector(const char* name, const google::protobuf::
   return filter;
 }
 
+template <class Rbac>
+void SetRules(const AuthorizationStep& step, Rbac* rbac) {
+  if (step.rules.has_value()) *rbac->mutable_rules() = *step.rules;
+  if (!step.shadow.has_value()) return;
+  *rbac->mutable_shadow_rules() = *step.shadow;
+  rbac->set_shadow_rules_stat_prefix(step.shadow_prefix);
+}
+
+// Who is it, then may he.
+void AddAuthorization(const InboundAuthorization& authorization,
+                      hcm_v3::HttpConnectionManager* manager) {
+  if (authorization.tokens.has_value()) {
+    AddHttpFilter("envoy.filters.http.jwt_authn", *authorization.tokens, manager);
+  }
+  for (const AuthorizationStep& step : authorization.http) {
+    if (step.service.has_value()) {
+      AddHttpFilter("envoy.filters.http.ext_authz", *step.service, manager);
+      continue;
+    }
+    ::envoy::extensions::filters::http::rbac::v3::RBAC rbac;
+    SetRules(step, &rbac);
+    AddHttpFilter("envoy.filters.http.rbac", rbac, manager);
+  }
+}
+
+// MeshConfig.pathNormalization: the form in which a path is judged, routed and sent.
+void SetPathNormalization(MeshConfig::ProxyPathNormalization::NormalizationType type,
+                          hcm_v3::HttpConnectionManager* manager) {
+  using Type = MeshConfig::ProxyPathNormalization;
+  manager->mutable_normalize_path()->set_value(type != Type::NONE);
+  if (type == Type::MERGE_SLASHES || type == Type::DECODE_AND_MERGE_SLASHES) {
+    manager->set_merge_slashes(true);
+  }
+  if (type == Type::DECODE_AND_MERGE_SLASHES) {
+    manager->set_path_with_escaped_slashes_action(
+        hcm_v3::HttpConnectionManager::UNESCAPE_AND_FORWARD);
+  }
+}
+
 }  // namespace
 
 listener_v3::Filter HttpFilter(const MeshConfig& mesh, const HttpFilterOptions& options) {
@@ -124,11 +163,7 @@ listener_v3::Filter HttpFilter(const MeshConfig& mesh, const HttpFilterOptions& 
   if (options.grpc_web) {
     AddHttpFilter("envoy.filters.http.grpc_web", http::grpc_web::v3::GrpcWeb(), &manager);
   }
-  for (const auto& rules : options.authorization) {
-    http::rbac::v3::RBAC rbac;
-    *rbac.mutable_rules() = rules;
-    AddHttpFilter("envoy.filters.http.rbac", rbac, &manager);
-  }
+  if (options.authorization != nullptr) AddAuthorization(*options.authorization, &manager);
   AddHttpFilter("envoy.filters.http.cors", http::cors::v3::Cors(), &manager);
   AddHttpFilter("envoy.filters.http.fault", http::fault::v3::HTTPFault(), &manager);
   AddHttpFilter("envoy.filters.http.router", http::router::v3::Router(), &manager);
@@ -156,7 +191,7 @@ listener_v3::Filter HttpFilter(const MeshConfig& mesh, const HttpFilterOptions& 
   // Streams may be idle for long; a route's timeout is what ends a request.
   *manager.mutable_stream_idle_timeout() = Seconds(0);
   manager.mutable_generate_request_id()->set_value(true);
-  manager.mutable_normalize_path()->set_value(true);
+  SetPathNormalization(mesh.path_normalization().normalization(), &manager);
   manager.add_upgrade_configs()->set_upgrade_type("websocket");
   AddAccessLog(mesh, &manager);
   return NetworkFilter("envoy.filters.network.http_connection_manager", manager);
@@ -184,9 +219,9 @@ listener_v3::Filter TcpFilter(const MeshConfig& mesh, std::string_view stat_pref
   return NetworkFilter("envoy.filters.network.tcp_proxy", proxy);
 }
 
-listener_v3::Filter TcpAuthorizationFilter(const envoy::config::rbac::v3::RBAC& rules) {
+listener_v3::Filter TcpAuthorizationFilter(const AuthorizationStep& step) {
   envoy::extensions::filters::network::rbac::v3::RBAC rbac;
-  *rbac.mutable_rules() = rules;
+  SetRules(step, &rbac);
   rbac.set_stat_prefix("tcp.");
   return NetworkFilter("envoy.filters.network.rbac", rbac);
 }

@@ -11,9 +11,9 @@
 #include "api/networking/v1alpha3/virtual_service.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/listener/v3/listener_components.pb.h"
-#include "envoy/config/rbac/v3/rbac.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
+#include "mesh/translate/authorization.h"
 
 namespace mesh::translate {
 
@@ -27,8 +27,8 @@ struct HttpFilterOptions {
   const envoy::config::route::v3::RouteConfiguration* routes = nullptr;
   bool http2 = false;     // the port is said to carry HTTP/2
   bool grpc_web = false;  // translate it to gRPC
-  // Asked before anything else, in order.
-  absl::Span<const envoy::config::rbac::v3::RBAC> authorization;
+  // Asked before anything else, in order; may be null.
+  const InboundAuthorization* authorization = nullptr;
 };
 
 envoy::config::listener::v3::Filter HttpFilter(const istio::mesh::v1alpha1::MeshConfig& mesh,
@@ -46,8 +46,7 @@ envoy::config::listener::v3::Filter TcpFilter(const istio::mesh::v1alpha1::MeshC
                                               absl::Span<const WeightedTarget> targets);
 
 // Asked before a connection goes on.
-envoy::config::listener::v3::Filter TcpAuthorizationFilter(
-    const envoy::config::rbac::v3::RBAC& rules);
+envoy::config::listener::v3::Filter TcpAuthorizationFilter(const AuthorizationStep& step);
 
 // To the cluster that the server name says.
 envoy::config::listener::v3::Filter ServerNameFilter();

@@ -137,7 +137,7 @@ class ListenerBuilder {
     options.stat_prefix = absl::StrCat("outbound_", name);
     options.route_name = server.route_name;
     options.grpc_web = server.protocol == Protocol::kGrpcWeb;
-    options.authorization = authorization_.http;
+    options.authorization = &authorization_;
     listener_v3::FilterChain chain;
     *chain.add_filters() = HttpFilter(index_.mesh(), options);
     return chain;
@@ -179,8 +179,8 @@ class ListenerBuilder {
     for (ChainDraft& chain : chains) {
       listener_v3::FilterChain guarded = chain.message;
       guarded.clear_filters();
-      for (const auto& rules : authorization_.tcp) {
-        *guarded.add_filters() = TcpAuthorizationFilter(rules);
+      for (const AuthorizationStep& step : authorization_.tcp) {
+        *guarded.add_filters() = TcpAuthorizationFilter(step);
       }
       guarded.mutable_filters()->MergeFrom(chain.message.filters());
       chain.message = std::move(guarded);

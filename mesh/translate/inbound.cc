@@ -10,6 +10,7 @@
 #include "mesh/translate/filters.h"
 #include "mesh/translate/names.h"
 #include "mesh/translate/proto.h"
+#include "mesh/translate/request_authentication.h"
 #include "mesh/translate/route.h"
 #include "mesh/translate/tls.h"
 
@@ -81,15 +82,15 @@ class Chains {
     options.routes = &routes_;
     options.http2 = registry::IsHttp2(protocol);
     options.grpc_web = protocol == Protocol::kGrpcWeb;
-    options.authorization = authorization_.http;
+    options.authorization = &authorization_;
     *chain->add_filters() = HttpFilter(index_.mesh(), options);
     return Match(chain);
   }
 
   listener_v3::FilterChainMatch* Tcp(bool tls) {
     listener_v3::FilterChain* chain = Begin(tls, /*tcp=*/true);
-    for (const auto& rules : authorization_.tcp) {
-      *chain->add_filters() = TcpAuthorizationFilter(rules);
+    for (const AuthorizationStep& step : authorization_.tcp) {
+      *chain->add_filters() = TcpAuthorizationFilter(step);
     }
     *chain->add_filters() = TcpFilter(index_.mesh(), cluster_, cluster_);
     return Match(chain);
@@ -309,8 +310,11 @@ InboundAuthorization AuthorizationFor(const Index& index, const Node& node,
                                       std::vector<Finding>* findings) {
   const std::vector<config::ResourcePtr> policies =
       index.authorization_policies().For(node.ns, node.labels);
-  return {TranslateAuthorization(policies, index.mesh(), /*tcp=*/false, findings),
-          TranslateAuthorization(policies, index.mesh(), /*tcp=*/true, findings)};
+  return {
+      TranslateRequestAuthentication(index.request_authentications().For(node.ns, node.labels),
+                                     index.options().key_sets.get(), findings),
+      TranslateAuthorization(policies, index.mesh(), &index.registry(), /*tcp=*/false, findings),
+      TranslateAuthorization(policies, index.mesh(), &index.registry(), /*tcp=*/true, findings)};
 }
 
 std::vector<Draft<listener_v3::Listener>> InboundListeners(

@@ -8,8 +8,8 @@
 
 #include "envoy/config/cluster/v3/cluster.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
-#include "envoy/config/rbac/v3/rbac.pb.h"
 #include "mesh/registry/registry.h"
+#include "mesh/translate/authorization.h"
 #include "mesh/translate/cache.h"
 #include "mesh/translate/index.h"
 #include "mesh/translate/node.h"
@@ -41,10 +41,7 @@ std::vector<Draft<envoy::config::cluster::v3::Cluster>> InboundClusters(
     const Index& index, const Scope& scope, const Node& node,
     const std::vector<InboundPort>& ports);
 
-// Who may come in, by HTTP and by TCP.
-struct InboundAuthorization {
-  std::vector<envoy::config::rbac::v3::RBAC> http, tcp;
-};
+// Who may come in.
 InboundAuthorization AuthorizationFor(const Index& index, const Node& node,
                                       std::vector<Finding>* findings);
 

@@ -46,7 +46,9 @@ Index::Index(std::shared_ptr<const config::Snapshot> snapshot,
   peer_authentications_ =
       PeerAuthentications(snapshot_->List(Kind::kPeerAuthentication), mesh().root_namespace());
   authorization_policies_ =
-      AuthorizationPolicies(snapshot_->List(Kind::kAuthorizationPolicy), mesh().root_namespace());
+      WorkloadPolicies(snapshot_->List(Kind::kAuthorizationPolicy), mesh().root_namespace());
+  request_authentications_ =
+      WorkloadPolicies(snapshot_->List(Kind::kRequestAuthentication), mesh().root_namespace());
   gateways_ = ByAge(snapshot_->List(Kind::kGateway));
 
   const std::vector<config::ResourcePtr> sidecars = ByAge(snapshot_->List(Kind::kSidecar));

@@ -14,13 +14,13 @@
 #include "mesh/base/mutex.h"
 #include "mesh/config/snapshot.h"
 #include "mesh/registry/registry.h"
-#include "mesh/translate/authorization.h"
 #include "mesh/translate/cache.h"
 #include "mesh/translate/destination_rules.h"
 #include "mesh/translate/node.h"
 #include "mesh/translate/peer_authentication.h"
 #include "mesh/translate/scope.h"
 #include "mesh/translate/virtual_services.h"
+#include "mesh/translate/workload_policies.h"
 #include "mesh/translate/world.h"
 
 namespace mesh::translate {
@@ -48,7 +48,8 @@ class Index {
   const std::vector<VirtualServicePtr>& virtual_services() const { return virtual_services_; }
   const DestinationRules& destination_rules() const { return destination_rules_; }
   const PeerAuthentications& peer_authentications() const { return peer_authentications_; }
-  const AuthorizationPolicies& authorization_policies() const { return authorization_policies_; }
+  const WorkloadPolicies& authorization_policies() const { return authorization_policies_; }
+  const WorkloadPolicies& request_authentications() const { return request_authentications_; }
   // Gateways whose selector selects these labels, oldest first.
   std::vector<config::ResourcePtr> GatewaysFor(
       const std::map<std::string, std::string>& labels) const;
@@ -74,7 +75,7 @@ class Index {
   std::map<std::string, std::vector<VirtualServicePtr>, std::less<>> by_gateway_;
   DestinationRules destination_rules_;
   PeerAuthentications peer_authentications_;
-  AuthorizationPolicies authorization_policies_;
+  WorkloadPolicies authorization_policies_, request_authentications_;
   // Those with a selector first, then the one for the rest; oldest first.
   std::map<std::string, std::vector<config::ResourcePtr>, std::less<>> sidecars_;
   config::ResourcePtr root_sidecar_;

@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "mesh/registry/registry.h"
+#include "mesh/translate/key_sets.h"
 #include "mesh/translate/node.h"
 
 namespace mesh::config {
@@ -28,6 +29,8 @@ struct WorldOptions {
   registry::RegistryOptions registry;
   // VirtualServices of gateways may delegate parts of their routes (off in Istio 1.7 by default).
   bool delegates = true;
+  // The keys of tokens' issuers, as fetched; null: none was.
+  std::shared_ptr<const KeySets> key_sets;
 };
 
 // Never changes; use it from any thread. Keeps its snapshot alive.
