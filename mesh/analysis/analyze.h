@@ -1,6 +1,7 @@
 // What is wrong across the objects of one snapshot: references that lead nowhere, objects that
-// contradict each other, workloads outside the mesh. Codes and verdicts are those of Istio 1.7.3's
-// analyzers (IST0002 to IST0129); every code has a page in docs/findings/.
+// contradict each other, workloads outside the mesh. Codes that begin with IST have the meaning
+// that Istio's analyzers give them, those with MSH are ours; every code has a page in
+// docs/findings/.
 //
 //   for (const Finding& finding : Analyze(*snapshot)) {
 //     std::cout << finding.position.ToString() << ": " << finding.message << "\n";
@@ -8,6 +9,8 @@
 #ifndef MESH_ANALYSIS_ANALYZE_H_
 #define MESH_ANALYSIS_ANALYZE_H_
 
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +19,7 @@
 #include "mesh/analysis/finding.h"
 #include "mesh/base/field_error.h"
 #include "mesh/base/source_position.h"
+#include "mesh/config/read.h"
 #include "mesh/config/snapshot.h"
 
 namespace mesh::analysis {
@@ -24,10 +28,16 @@ namespace mesh::analysis {
 // errors in its YAML.
 struct UnreadObject {
   std::string kind;
+  std::string api_version;
   std::string ns;
   std::string name;
   SourcePosition position;
   std::vector<FieldError> errors;
+  // What it holds, where its kind is not read; may be null.
+  std::shared_ptr<const config::Document> document;
+
+  // Of a field of `document`.
+  SourcePosition PositionOf(std::string_view field) const;
 };
 
 struct Options {
@@ -37,10 +47,18 @@ struct Options {
   bool assume_ingress_gateway = true;
   // Runs only the checks of these names; empty: all.
   std::vector<std::string> checks;
+  // What only a proxy's translation shows is looked for in the proxies of as many namespaces as
+  // make no more pairs of a proxy and a service than this.
+  uint64_t translated_pairs = 4'000;
+  // How many steps the proof about one rule may take, and twenty times as many those about all
+  // rules of one host (see mesh/route/proof).
+  int64_t proof_steps = 100'000;
 };
 
-// Sorted by file, line, code; no two alike. A pure function of its arguments; thread-safe. Nothing
-// borrows from the snapshot. Cost: linear in the objects and the references between them.
+// Sorted by file, line, code; no two alike. Objects whose annotation
+// galley.istio.io/analyze-suppress names a code ("*": any) have no finding of that code. A pure
+// function of its arguments; thread-safe. Nothing borrows from the snapshot. Cost: linear in the
+// objects and the references between them, and what the two limits above allow.
 std::vector<Finding> Analyze(const config::Snapshot& snapshot, const Options& options = {});
 
 // What is known of a code. Lives forever.
@@ -53,6 +71,8 @@ struct CodeInfo {
 absl::Span<const CodeInfo> AllCodes();
 // The names of all checks, such as "virtual_service_hosts".
 std::vector<std::string> CheckNames();
+// The page docs/findings/CODE.md; empty where there is none.
+std::string_view PageOf(std::string_view code);
 
 }  // namespace mesh::analysis
 

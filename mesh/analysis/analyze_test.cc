@@ -16,7 +16,7 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 std::vector<Finding> Messages(const std::string& yaml) {
-  const Input input = ToInput({config::ReadYaml("mesh.yaml", yaml)});
+  const Input input = ToInput({config::ReadYaml("mesh.yaml", yaml, ReadOptions())});
   return Analyze(*input.snapshot, input.options);
 }
 
@@ -129,6 +129,50 @@ metadata: {name: a}
                           "metadata.annotations[\"sidecar.istio.io/injekt\"]",
                           "IST0118 mesh.yaml:4:16 Service default/b spec.ports[0].name",
                           "IST0102 mesh.yaml:8:1 Namespace /a metadata.labels"));
+}
+
+TEST(Analyze, AnObjectSaysWhichCodesAreNotForIt) {
+  const auto service = [](const std::string& codes) {
+    return absl::StrCat(
+        "apiVersion: v1\nkind: Service\nmetadata: {name: b, annotations: "
+        "{galley.istio.io/analyze-suppress: \"",
+        codes, "\"}}\nspec: {ports: [{port: 80}]}\n");
+  };
+  EXPECT_EQ(Places(service("IST0101")).size(), 1);
+  EXPECT_THAT(Places(service("IST0101, IST0118")), IsEmpty());
+  EXPECT_THAT(Places(service("*")), IsEmpty());
+}
+
+TEST(Analyze, ASubsetForWhatIsNotThereYetIsNoFindingUntilARouteNamesIt) {
+  const std::string rule = absl::StrCat(kReviews, R"(apiVersion: v1
+kind: Pod
+metadata: {name: reviews-v1, labels: {app: reviews, version: v1}}
+spec: {containers: [{name: app}]}
+---
+apiVersion: networking.istio.io/v1alpha3
+kind: DestinationRule
+metadata: {name: reviews}
+spec:
+  host: reviews
+  subsets:
+  - {name: v1, labels: {version: v1}}
+  - {name: v2, labels: {version: v2}}
+---
+)");
+  std::string yaml = rule;
+  yaml.replace(yaml.find("  ports:"), 0, "  selector: {app: reviews}\n");
+  EXPECT_THAT(Places(yaml), IsEmpty());
+  EXPECT_THAT(Places(absl::StrCat(yaml, R"(apiVersion: networking.istio.io/v1alpha3
+kind: VirtualService
+metadata: {name: reviews}
+spec:
+  hosts: [reviews]
+  http:
+  - route:
+    - destination: {host: reviews, subset: v2}
+)")),
+              ElementsAre("IST0173 mesh.yaml:21:16 DestinationRule default/reviews "
+                          "spec.subsets[1].labels"));
 }
 
 }  // namespace

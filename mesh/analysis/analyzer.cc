@@ -75,7 +75,8 @@ bool SameUnread(const std::vector<UnreadObject>& a, const std::vector<UnreadObje
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](const UnreadObject& x, const UnreadObject& y) {
                       if (std::tie(x.kind, x.ns, x.name) != std::tie(y.kind, y.ns, y.name) ||
-                          !(x.position == y.position) || x.errors.size() != y.errors.size()) {
+                          !(x.position == y.position) || x.document != y.document ||
+                          x.errors.size() != y.errors.size()) {
                         return false;
                       }
                       for (size_t i = 0; i < x.errors.size(); ++i) {
@@ -138,6 +139,8 @@ class Analyzer::State {
     std::vector<Change> changes;
     bool everything = facts_ == nullptr || options_.checks != options.checks ||
                       options_.assume_ingress_gateway != options.assume_ingress_gateway ||
+                      options_.translated_pairs != options.translated_pairs ||
+                      options_.proof_steps != options.proof_steps ||
                       !SameUnread(options_.unread, options.unread);
     if (!everything) {
       changes = Compare(*snapshot_, *snapshot);
@@ -156,7 +159,7 @@ class Analyzer::State {
     for (const Findings& findings : findings_) {
       all.insert(all.end(), findings.begin(), findings.end());
     }
-    Finish(&all);
+    Finish(*snapshot_, &all);
     return all;
   }
 

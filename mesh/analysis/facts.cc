@@ -1,6 +1,7 @@
 #include "mesh/analysis/facts.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -10,6 +11,7 @@
 #include "api/networking/v1alpha3/destination_rule.pb.h"
 #include "api/networking/v1alpha3/service_entry.pb.h"
 #include "mesh/base/strings.h"
+#include "mesh/translate/world.h"
 
 namespace mesh::analysis {
 namespace {
@@ -35,6 +37,20 @@ std::string Join(std::string_view a, std::string_view b, std::string_view c) {
 std::string FullHost(const std::string& ns, const std::string& host) {
   if (host == "*" || host.find('.') != std::string::npos) return host;
   return host + "." + ns + ".svc.cluster.local";
+}
+
+bool HostWithin(std::string_view name, std::string_view pattern) {
+  if (pattern.empty() || pattern[0] != '*') return name == pattern;
+  const std::string_view suffix = pattern.substr(1);
+  if (!name.empty() && name[0] == '*') name.remove_prefix(1);
+  return name.size() >= suffix.size() && name.substr(name.size() - suffix.size()) == suffix;
+}
+
+std::string FullGateway(const std::string& ns, const std::string& gateway) {
+  if (gateway == "mesh") return gateway;
+  const size_t slash = gateway.find('/');
+  if (slash == std::string::npos) return ns + "/" + gateway;
+  return gateway.substr(0, slash) == "." ? ns + gateway.substr(slash) : gateway;
 }
 
 bool IsSystemNamespace(std::string_view ns) {
@@ -64,13 +80,13 @@ Facts::Facts(const config::Snapshot& snapshot, const Options& options)
     }
   }
   for (const UnreadObject& object : options.unread) {
-    unread_.insert(Join(object.kind, object.ns, object.name));
+    unread_.emplace(Join(object.kind, object.ns, object.name), &object);
   }
   AddWorkloads();
   AddServices();
   AddServiceEntries();
   for (const config::ResourcePtr& rule : snapshot.List(Kind::kDestinationRule)) {
-    CountSubsets(*rule, 1);
+    AddSubsets(*rule);
   }
 }
 
@@ -94,22 +110,40 @@ bool Facts::CanFollow(Kind kind) {
 }
 
 void Facts::Replace(const config::Resource* before, const config::Resource* after) {
-  if (before != nullptr && before->kind() == Kind::kDestinationRule) CountSubsets(*before, -1);
-  if (after != nullptr && after->kind() == Kind::kDestinationRule) CountSubsets(*after, 1);
+  if (before != nullptr && before->kind() == Kind::kDestinationRule) RemoveSubsets(*before);
+  if (after != nullptr && after->kind() == Kind::kDestinationRule) AddSubsets(*after);
+  rules_world_ = nullptr;
 }
 
 void Facts::Follow(const config::Snapshot& snapshot, const Options& options) {
+  if (snapshot_ != &snapshot) rules_world_ = nullptr;
   snapshot_ = &snapshot;
   options_ = &options;
 }
 
-void Facts::CountSubsets(const config::Resource& rule, int count) {
+void Facts::AddSubsets(const config::Resource& rule) {
+  const auto& spec = rule.As<net::DestinationRule>();
+  const std::string host = FullHost(rule.ns(), spec.host());
+  for (int i = 0; i < spec.subsets_size(); ++i) {
+    std::vector<SubsetPlace>& places = subsets_[Join(host, spec.subsets(i).name())];
+    const auto at = std::upper_bound(
+        places.begin(), places.end(), rule.key(),
+        [](const config::Key& key, const SubsetPlace& place) { return key < place.rule->key(); });
+    places.insert(at, SubsetPlace{&rule, i});
+  }
+}
+
+void Facts::RemoveSubsets(const config::Resource& rule) {
   const auto& spec = rule.As<net::DestinationRule>();
   const std::string host = FullHost(rule.ns(), spec.host());
   for (const net::Subset& subset : spec.subsets()) {
-    const auto at = subsets_.emplace(Join(host, subset.name()), 0).first;
-    at->second += count;
-    if (at->second == 0) subsets_.erase(at);
+    const auto found = subsets_.find(Join(host, subset.name()));
+    if (found == subsets_.end()) continue;
+    std::vector<SubsetPlace>& places = found->second;
+    places.erase(std::remove_if(places.begin(), places.end(),
+                                [&](const SubsetPlace& place) { return place.rule == &rule; }),
+                 places.end());
+    if (places.empty()) subsets_.erase(found);
   }
 }
 
@@ -184,9 +218,9 @@ bool Facts::InMesh(const Workload& workload, bool unknown) const {
   return injected == injected_.end() ? unknown : injected->second;
 }
 
-void Facts::AddHost(const std::string& scope, const std::string& host,
-                    std::vector<uint32_t> ports) {
-  hosts_.emplace(Join(scope, host), Host{std::move(ports)});
+void Facts::AddHost(const std::string& scope, const std::string& host, std::vector<uint32_t> ports,
+                    const config::Resource& object) {
+  hosts_.emplace(Join(scope, host), Host{std::move(ports), &object});
 }
 
 void Facts::AddServices() {
@@ -207,7 +241,7 @@ void Facts::AddServices() {
       }
     }
     for (const std::string& scope : Scopes(service->ns(), export_to)) {
-      AddHost(scope, service->name() + "." + service->ns() + ".svc.cluster.local", ports);
+      AddHost(scope, service->name() + "." + service->ns() + ".svc.cluster.local", ports, *service);
     }
   }
 }
@@ -219,7 +253,7 @@ void Facts::AddServiceEntries() {
     for (const auto& port : spec.ports()) ports.push_back(port.number());
     for (const std::string& host : spec.hosts()) {
       for (const std::string& scope : Scopes(entry->ns(), spec.export_to())) {
-        AddHost(scope, FullHost(entry->ns(), host), ports);
+        AddHost(scope, FullHost(entry->ns(), host), ports, *entry);
       }
     }
   }
@@ -246,13 +280,31 @@ const std::vector<const config::Resource*>& Facts::ServicesOf(size_t workload) c
   return services_of_[workload];
 }
 
-bool Facts::HasSubset(const std::string& fqdn, const std::string& subset) const {
-  return subsets_.count(Join(fqdn, subset)) > 0;
+const std::vector<SubsetPlace>* Facts::FindSubsets(const std::string& fqdn,
+                                                   const std::string& subset) const {
+  const auto found = subsets_.find(Join(fqdn, subset));
+  return found == subsets_.end() ? nullptr : &found->second;
 }
 
-bool Facts::HasUnread(const std::string& kind, const std::string& ns,
-                      const std::string& name) const {
-  return unread_.count(Join(kind, ns, name)) > 0;
+const UnreadObject* Facts::FindUnread(const std::string& kind, const std::string& ns,
+                                      const std::string& name) const {
+  const auto found = unread_.find(Join(kind, ns, name));
+  return found == unread_.end() ? nullptr : found->second;
+}
+
+const translate::World& Facts::rules_world() const {
+  if (rules_world_ == nullptr) {
+    std::vector<config::ResourcePtr> resources;
+    for (Kind kind : {Kind::kVirtualService, Kind::kDestinationRule, Kind::kAuthorizationPolicy}) {
+      const auto list = snapshot_->List(kind);
+      resources.insert(resources.end(), list.begin(), list.end());
+    }
+    if (const config::ResourcePtr mesh = snapshot_->mesh_config_resource()) {
+      resources.push_back(mesh);
+    }
+    rules_world_ = translate::World::Build(config::Snapshot::Of(std::move(resources)));
+  }
+  return *rules_world_;
 }
 
 }  // namespace mesh::analysis

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <string_view>
@@ -16,6 +17,9 @@ namespace mesh::kubernetes::v1 {
 class PodSpec;
 class Service;
 }  // namespace mesh::kubernetes::v1
+namespace mesh::translate {
+class World;
+}
 
 namespace mesh::analysis {
 
@@ -34,8 +38,16 @@ struct Workload {
 // What a host in a destination can mean: a Service, or a host of a ServiceEntry.
 struct Host {
   std::vector<uint32_t> ports;
+  const config::Resource* object = nullptr;
 };
 
+// A subset of a DestinationRule.
+struct SubsetPlace {
+  const config::Resource* rule;
+  int index;
+};
+
+// Of one thread.
 class Facts {
  public:
   // Both must outlive it.
@@ -69,19 +81,28 @@ class Facts {
   // What a destination's host means in a namespace; null: nothing. Cost: the host's labels.
   const Host* FindHost(const std::string& ns, const std::string& host) const;
 
-  // Whether a DestinationRule of `fqdn` has the subset.
-  bool HasSubset(const std::string& fqdn, const std::string& subset) const;
-  // Whether the input has an object of a kind that is not read.
-  bool HasUnread(const std::string& kind, const std::string& ns, const std::string& name) const;
+  // The subsets of that name that DestinationRules give `fqdn`, by the rules' namespace and name;
+  // null where none does.
+  const std::vector<SubsetPlace>* FindSubsets(const std::string& fqdn,
+                                              const std::string& subset) const;
+  // An object of a kind that is not read, or null.
+  const UnreadObject* FindUnread(const std::string& kind, const std::string& ns,
+                                 const std::string& name) const;
+
+  // The snapshot's VirtualServices, DestinationRules and AuthorizationPolicies as translation sees
+  // them, without services and workloads; made when it is first asked for.
+  const translate::World& rules_world() const;
 
  private:
   void AddWorkloads();
   void AddServices();
   void AddServiceEntries();
-  void AddHost(const std::string& scope, const std::string& host, std::vector<uint32_t> ports);
+  void AddHost(const std::string& scope, const std::string& host, std::vector<uint32_t> ports,
+               const config::Resource& object);
   const Host* FindIn(const std::string& scope, const std::string& fqdn) const;
 
-  void CountSubsets(const config::Resource& rule, int count);
+  void AddSubsets(const config::Resource& rule);
+  void RemoveSubsets(const config::Resource& rule);
 
   const config::Snapshot* snapshot_;
   const Options* options_;
@@ -91,14 +112,20 @@ class Facts {
   std::set<std::string> namespaces_;
   std::unordered_map<std::string, bool> injected_;  // namespaces that say so or say not
   std::vector<std::vector<const config::Resource*>> services_of_;
-  std::unordered_map<std::string, Host> hosts_;   // by "scope\nfqdn"
-  std::unordered_map<std::string, int> subsets_;  // how many rules have "fqdn\nsubset"
-  std::set<std::string> unread_;                  // "kind\nns\nname"
+  std::unordered_map<std::string, Host> hosts_;                        // by "scope\nfqdn"
+  std::unordered_map<std::string, std::vector<SubsetPlace>> subsets_;  // by "fqdn\nsubset"
+  std::unordered_map<std::string, const UnreadObject*> unread_;        // by "kind\nns\nname"
+  mutable std::shared_ptr<const translate::World> rules_world_;
 };
 
 // "reviews" in namespace default is "reviews.default.svc.cluster.local"; what has a dot, and "*",
 // is as it is.
 std::string FullHost(const std::string& ns, const std::string& host);
+// Whether every name that `name` means ("*.example.com": many) is meant by `pattern`.
+bool HostWithin(std::string_view name, std::string_view pattern);
+// "./GATEWAY", "GATEWAY" and "NAMESPACE/GATEWAY" of a VirtualService in `ns`, as
+// "NAMESPACE/GATEWAY"; "mesh" stays.
+std::string FullGateway(const std::string& ns, const std::string& gateway);
 // kube-system and the like, and Istio's own: objects there are not the user's.
 bool IsSystemNamespace(std::string_view ns);
 // "app=reviews,version=v1".

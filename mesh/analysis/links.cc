@@ -16,43 +16,83 @@ namespace {
 namespace net = ::istio::networking::v1alpha3;
 using config::Kind;
 
-enum class What { kGateway, kSubset, kMeshHost };
+enum class What {
+  kGateway,
+  kSubset,
+  kRoutedSubset,
+  kRules,
+  kMeshHost,
+  kGatewayHost,
+  kNarrowed,
+  kDelegation,
+};
 
 LinkName Name(What what, std::string_view first, std::string_view second) {
   return absl::Hash<std::tuple<int, std::string_view, std::string_view>>()(
       {static_cast<int>(what), first, second});
 }
 
+// What everybody who knows the name tells the others.
+void Share(LinkName name, Links* links) {
+  links->describes.push_back(name);
+  links->uses.push_back(name);
+}
+
+void AddSubset(const config::Resource& object, const net::Destination& to, Links* links) {
+  if (to.subset().empty()) return;
+  const std::string host = FullHost(object.ns(), to.host());
+  links->uses.push_back(Name(What::kSubset, host, to.subset()));
+  links->defines.push_back(Name(What::kRoutedSubset, host, to.subset()));
+}
+
 template <class Routes>
 void AddSubsets(const config::Resource& object, const Routes& routes, Links* links) {
-  for (const auto& route : routes) {
-    const net::Destination& to = route.destination();
-    if (to.subset().empty()) continue;
-    links->uses.push_back(Name(What::kSubset, FullHost(object.ns(), to.host()), to.subset()));
+  for (const auto& route : routes) AddSubset(object, route.destination(), links);
+}
+
+// Of requests through a gateway that pass by the sidecars' rules.
+void AddNarrowed(const config::Resource& object, const net::VirtualService& spec, bool at_gateway,
+                 Links* links) {
+  for (const net::HTTPRoute& http : spec.http()) {
+    for (const auto& route : http.route()) {
+      const std::string host = FullHost(object.ns(), route.destination().host());
+      if (!route.destination().subset().empty()) {
+        links->describes.push_back(Name(What::kNarrowed, host, ""));
+      } else if (at_gateway) {
+        links->uses.push_back(Name(What::kNarrowed, host, ""));
+      }
+    }
   }
 }
 
 void AddVirtualService(const config::Resource& object, Links* links) {
   const auto& spec = object.As<net::VirtualService>();
   bool in_mesh = spec.gateways().empty();
+  bool at_gateway = false;
   for (const std::string& gateway : spec.gateways()) {
     if (gateway == "mesh") {
       in_mesh = true;
       continue;
     }
-    const size_t slash = gateway.find('/');
-    const std::string_view name = gateway;
-    links->uses.push_back(slash == std::string::npos ? Name(What::kGateway, object.ns(), name)
-                                                     : Name(What::kGateway, name.substr(0, slash),
-                                                            name.substr(slash + 1)));
+    at_gateway = true;
+    const std::string full = FullGateway(object.ns(), gateway);
+    const std::string_view name = full;
+    const size_t slash = full.find('/');
+    links->uses.push_back(Name(What::kGateway, name.substr(0, slash), name.substr(slash + 1)));
+    for (const std::string& host : spec.hosts()) {
+      Share(Name(What::kGatewayHost, full, FullHost(object.ns(), host)), links);
+    }
+  }
+  AddNarrowed(object, spec, at_gateway, links);
+  if (spec.hosts().empty() ||
+      std::any_of(spec.http().begin(), spec.http().end(),
+                  [](const net::HTTPRoute& http) { return http.has_delegate(); })) {
+    Share(Name(What::kDelegation, "", ""), links);
   }
   for (const net::HTTPRoute& http : spec.http()) {
     AddSubsets(object, http.route(), links);
     AddSubsets(object, http.mirrors(), links);
-    if (!http.mirror().subset().empty()) {
-      links->uses.push_back(
-          Name(What::kSubset, FullHost(object.ns(), http.mirror().host()), http.mirror().subset()));
-    }
+    AddSubset(object, http.mirror(), links);
   }
   for (const net::TLSRoute& tls : spec.tls()) AddSubsets(object, tls.route(), links);
   for (const net::TCPRoute& tcp : spec.tcp()) AddSubsets(object, tcp.route(), links);
@@ -80,14 +120,17 @@ Links LinksOf(const config::Resource& object) {
       AddVirtualService(object, &links);
       break;
     case Kind::kGateway:
-      links.defines.push_back(Name(What::kGateway, object.ns(), object.name()));
+      links.describes.push_back(Name(What::kGateway, object.ns(), object.name()));
       break;
     case Kind::kDestinationRule: {
       const auto& spec = object.As<net::DestinationRule>();
+      const std::string host = FullHost(object.ns(), spec.host());
       for (const net::Subset& subset : spec.subsets()) {
-        links.defines.push_back(
-            Name(What::kSubset, FullHost(object.ns(), spec.host()), subset.name()));
+        links.describes.push_back(Name(What::kSubset, host, subset.name()));
+        links.uses.push_back(Name(What::kRoutedSubset, host, subset.name()));
       }
+      links.describes.push_back(Name(What::kNarrowed, host, ""));
+      Share(Name(What::kRules, host, ""), &links);
       break;
     }
     default:

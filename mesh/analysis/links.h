@@ -24,7 +24,15 @@ struct Links {
 //  name                   defined by               used by
 //  a gateway              Gateway                  VirtualServices bound to it
 //  a subset of a host     DestinationRule          VirtualServices that send there
+//  the same, sent to      VirtualService           the DestinationRules that have it
+//  a host's rules         DestinationRule          the DestinationRules for the same host
 //  a host in the mesh     VirtualService           the VirtualServices that claim it, too
+//  a host at a gateway    VirtualService           the VirtualServices that have it there, too
+//  a host that is         VirtualService that      VirtualServices of gateways that send to the
+//  whole
+//    narrowed               sends to its subset,     host
+//                           DestinationRule
+//  delegation             VirtualServices that delegate or are delegated to: all of them
 Links LinksOf(const config::Resource& object);
 
 }  // namespace mesh::analysis

@@ -58,6 +58,9 @@ class MessageReader {
   // Reads `mapping` into `message`, whose fields are below the field that is open.
   void Read(uint32_t mapping, const Options& options, google::protobuf::Message* message);
 
+  // Reads a mapping of any form.
+  void ReadStruct(uint32_t value, google::protobuf::Struct* out);
+
   // Opens a field by its key; what is read until Close() stands below it. `name` lives forever.
   void Open(std::string_view name, uint32_t key);
   void OpenIndex(uint32_t index, uint32_t item);
@@ -110,7 +113,6 @@ class MessageReader {
   void ReadDuration(uint32_t value, Message* duration);
   void ReadTimestamp(uint32_t value, Message* timestamp);
   void ReadIntOrString(uint32_t value, Message* message);
-  void ReadStruct(uint32_t value, google::protobuf::Struct* out);
   void ReadJsonValue(uint32_t value, google::protobuf::Value* out);
   bool ReadString(uint32_t value, std::string* out);
   void CheckOneof(const FieldSchema& schema, uint32_t key, const Message& message);

@@ -110,6 +110,22 @@ class InputReader {
     return std::move(result_);
   }
 
+  ReadResult ReadAny(std::string_view bytes) {
+    if (!CheckSize(bytes)) return std::move(result_);
+    if (absl::StartsWith(Absl(bytes), "\xEF\xBB\xBF")) bytes.remove_prefix(3);
+    for (const Chunk& chunk : CutDocuments(bytes)) {
+      ForEachTree(chunk, [&](const YamlTree& tree) {
+        if (tree.root() == 0 || tree.IsNull(tree.root())) return;
+        const YamlNode& node = tree.node(tree.root());
+        ReadObject object;
+        object.position = At(node.line, node.column);
+        KeepDocument(tree, tree.root(), &object);
+        Add(std::move(object));
+      });
+    }
+    return std::move(result_);
+  }
+
   ReadResult ReadMesh(std::string_view bytes) {
     if (!CheckSize(bytes)) return std::move(result_);
     if (absl::StartsWith(Absl(bytes), "\xEF\xBB\xBF")) bytes.remove_prefix(3);
@@ -296,6 +312,7 @@ class InputReader {
     }
     if (!kind.has_value()) {
       object.skipped = "unknown kind";
+      if (options_.keep_unknown) KeepDocument(tree, root, &object);
       Add(std::move(object));
       return;
     }
@@ -320,6 +337,15 @@ class InputReader {
     }
     ReadKnown(tree, root, entries, info, &reader, &object);
     Add(std::move(object));
+  }
+
+  void KeepDocument(const YamlTree& tree, uint32_t root, ReadObject* object) {
+    auto document = std::make_shared<Document>();
+    MessageReader reader(tree, file_, &work_);
+    reader.ReadStruct(root, &document->content);
+    document->positions = reader.TakePositions();
+    object->errors = reader.TakeErrors();
+    object->document = std::move(document);
   }
 
   static std::string LooseName(const ReadObject& object) {
@@ -448,6 +474,11 @@ class InputReader {
 
 ReadResult ReadYaml(std::string_view file, std::string_view bytes, const ReadOptions& options) {
   return InputReader(file, options).Read(bytes);
+}
+
+ReadResult ReadDocuments(std::string_view file, std::string_view bytes,
+                         const ReadOptions& options) {
+  return InputReader(file, options).ReadAny(bytes);
 }
 
 ReadResult ReadMeshConfig(std::string_view file, std::string_view bytes,

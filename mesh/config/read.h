@@ -3,12 +3,15 @@
 #define MESH_CONFIG_READ_H_
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "google/protobuf/struct.pb.h"
 #include "mesh/base/field_error.h"
 #include "mesh/base/source_position.h"
+#include "mesh/config/positions.h"
 #include "mesh/config/resource.h"
 
 namespace mesh::config {
@@ -18,6 +21,14 @@ struct ReadOptions {
   std::string default_namespace = "default";
   // A larger input is refused before it is looked at.
   size_t max_bytes = 50 << 20;
+  // Objects of unknown kinds keep what they hold, for those who look at such kinds themselves.
+  bool keep_unknown = false;
+};
+
+// What a document holds, whatever it means, and where.
+struct Document {
+  google::protobuf::Struct content;
+  Positions positions;
 };
 
 // One object of the input, read or not, in the order of the input. An item of a `kind: List` counts
@@ -33,6 +44,8 @@ struct ReadObject {
   std::vector<FieldError> errors;
   // Why it was not read, such as "unknown kind". Empty for objects that were.
   std::string skipped;
+  // Of an unknown kind with ReadOptions::keep_unknown, and of ReadDocuments; else null.
+  std::shared_ptr<const Document> document;
 };
 
 struct ReadResult {
@@ -70,6 +83,11 @@ ReadResult ReadYaml(std::string_view file, std::string_view bytes, const ReadOpt
 // A Kubernetes ConfigMap with a key "mesh" is not read here.
 ReadResult ReadMeshConfig(std::string_view file, std::string_view bytes,
                           const ReadOptions& options = {});
+
+// Every document as it is: mappings of any form, with neither kind nor name. Errors are those of
+// YAML.
+ReadResult ReadDocuments(std::string_view file, std::string_view bytes,
+                         const ReadOptions& options = {});
 
 // The error of the second of two objects with one key: "... is also at a.yaml:3:1, which stays in
 // force: delete one of the two or rename it".

@@ -837,5 +837,36 @@ TEST(ReadYaml, ACommentThatIsBrokenCostsNoDocumentBehindIt) {
               ElementsAre("Namespace good"));
 }
 
+TEST(ReadYaml, UnknownKindsKeepWhatTheyHoldWhereThatIsWanted) {
+  const std::string yaml =
+      "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: b}\ndata:\n  mesh: text\n";
+  EXPECT_EQ(ReadYaml("f.yaml", yaml).objects[0].document, nullptr);
+  ReadOptions options;
+  options.keep_unknown = true;
+  const ReadResult read = ReadYaml("f.yaml", yaml, options);
+  ASSERT_EQ(read.objects.size(), 1);
+  const ReadObject& object = read.objects[0];
+  EXPECT_EQ(object.skipped, "unknown kind");
+  ASSERT_NE(object.document, nullptr);
+  EXPECT_EQ(object.document->content.fields()
+                .at("data")
+                .struct_value()
+                .fields()
+                .at("mesh")
+                .string_value(),
+            "text");
+  EXPECT_EQ(object.document->positions.Find("data.mesh").line, 5);
+}
+
+TEST(ReadDocuments, TakesWhatHasNeitherKindNorName) {
+  const ReadResult read = ReadDocuments("f.yaml", "networks: {a: {endpoints: []}}\n---\n- 1\n");
+  ASSERT_EQ(read.objects.size(), 2);
+  EXPECT_TRUE(read.objects[0].errors.empty());
+  EXPECT_EQ(read.objects[0].document->content.fields_size(), 1);
+  ASSERT_EQ(read.objects[1].errors.size(), 1);
+  EXPECT_EQ(read.objects[1].errors[0].ToString(),
+            "f.yaml:3:1: a mapping is wanted, this is a list");
+}
+
 }  // namespace
 }  // namespace mesh::config

@@ -1,10 +1,9 @@
 #include "mesh/ctl/analyze.h"
 
 #include <algorithm>
-#include <istream>
 #include <iterator>
-#include <map>
 #include <memory>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <string_view>
@@ -13,7 +12,10 @@
 
 #include "mesh/analysis/analyze.h"
 #include "mesh/analysis/input.h"
+#include "mesh/base/field_error.h"
 #include "mesh/config/read.h"
+#include "mesh/ctl/finding_formats.h"
+#include "mesh/ctl/inputs.h"
 #include "mesh/ctl/json_output.h"
 #include "mesh/local/files.h"
 #include "nlohmann/json.hpp"
@@ -28,55 +30,10 @@ using Json = nlohmann::ordered_json;
 struct AnalyzeFlags {
   InputFlags input;
   OutputFlags output;
+  std::string mesh_file, networks_file, explain;
   std::string fail_on = "error";
   std::vector<std::string> suppress;
 };
-
-// Files by the name that positions carry.
-struct Texts {
-  std::vector<config::ReadResult> files;
-  std::map<std::string, std::string> bytes;
-  bool unreadable = false;
-};
-
-Texts ReadTexts(const InputFlags& flags, Context* context) {
-  Texts texts;
-  config::ReadOptions options;
-  options.default_namespace = flags.default_namespace;
-  std::vector<std::pair<std::string, std::string>> read;  // name, bytes
-  const auto unreadable = [&](const absl::Status& status) {
-    texts.unreadable = true;
-    context->err << "meshctl: " << std::string(status.message()) << "\n";
-  };
-  for (const std::string& path : flags.paths) {
-    if (path == "-") {
-      read.emplace_back("-", std::string(std::istreambuf_iterator<char>(context->in),
-                                         std::istreambuf_iterator<char>()));
-      continue;
-    }
-    const absl::StatusOr<std::vector<std::string>> files = local::ListYamlFiles(path);
-    if (!files.ok()) {
-      unreadable(files.status());
-      continue;
-    }
-    for (const std::string& file : *files) {
-      absl::StatusOr<std::string> text = local::ReadFile(file);
-      if (text.ok()) {
-        read.emplace_back(file, *std::move(text));
-      } else {
-        unreadable(text.status());
-      }
-    }
-  }
-  // Of two objects with one key the first in path order stays, whatever the order of the flags.
-  std::stable_sort(read.begin(), read.end(),
-                   [](const auto& a, const auto& b) { return a.first < b.first; });
-  for (auto& [name, bytes] : read) {
-    texts.files.push_back(config::ReadYaml(name, bytes, options));
-    texts.bytes.emplace(name, std::move(bytes));
-  }
-  return texts;
-}
 
 // '*' is any number of characters.
 bool Matches(std::string_view pattern, std::string_view text) {
@@ -140,7 +97,7 @@ void PrintLine(const std::string& text, const Finding& finding, std::ostream& ou
   out << "    " << row << "\n    " << caret << "^\n";
 }
 
-void Print(const Finding& finding, const Texts& texts, bool color, std::ostream& out) {
+void Print(const Finding& finding, const FindingReport& report, bool color, std::ostream& out) {
   const char* tint = finding.level == Level::kError     ? "\033[31m"
                      : finding.level == Level::kWarning ? "\033[33m"
                                                         : "\033[36m";
@@ -150,47 +107,107 @@ void Print(const Finding& finding, const Texts& texts, bool color, std::ostream&
       << finding.name;
   if (!finding.field.empty()) out << " " << finding.field;
   out << ": " << finding.message << "\n";
-  const auto text = texts.bytes.find(FileOf(finding));
-  if (text != texts.bytes.end() && finding.position.known()) {
+  const auto text = report.texts.find(FileOf(finding));
+  if (text != report.texts.end() && finding.position.known()) {
     PrintLine(text->second, finding, out);
   }
   out << "    remedy: " << finding.remedy << "\n";
 }
 
+// The file that a flag names; nothing where there is none or it cannot be read.
+std::optional<std::string> ReadNamed(const std::string& path, bool* unreadable, Context* context) {
+  if (path.empty()) return std::nullopt;
+  absl::StatusOr<std::string> text = local::ReadFile(path);
+  if (text.ok()) return *std::move(text);
+  *unreadable = true;
+  context->err << "meshctl: " << std::string(text.status().message()) << "\n";
+  return std::nullopt;
+}
+
+analysis::Input ReadInput(const AnalyzeFlags& flags, FindingReport* report, bool* unreadable,
+                          Context* context) {
+  const std::string& ns = flags.input.default_namespace;
+  InputFiles inputs =
+      ReadFiles(flags.input.paths, analysis::ReadOptions(ns), context->in, context->err);
+  *unreadable = inputs.unreadable;
+  // Of two objects with one key the first in path order stays, whatever the order of the flags.
+  std::stable_sort(inputs.files.begin(), inputs.files.end(),
+                   [](const InputFile& a, const InputFile& b) { return a.name < b.name; });
+  std::vector<config::ReadResult> files;
+  for (InputFile& file : inputs.files) {
+    files.push_back(std::move(file.read));
+    report->texts.emplace(std::move(file.name), std::move(file.text));
+  }
+  if (auto text = ReadNamed(flags.mesh_file, unreadable, context)) {
+    files.push_back(config::ReadMeshConfig(flags.mesh_file, *text));
+    report->texts.emplace(flags.mesh_file, *std::move(text));
+  }
+  analysis::Input input = analysis::ToInput(std::move(files), ns);
+  if (auto text = ReadNamed(flags.networks_file, unreadable, context)) {
+    analysis::AddMeshNetworks(flags.networks_file, *text, &input);
+    report->texts.emplace(flags.networks_file, *std::move(text));
+  }
+  return input;
+}
+
 void Analyze(const AnalyzeFlags& flags, Context* context) {
-  Texts texts = ReadTexts(flags.input, context);
-  const analysis::Input input = analysis::ToInput(texts.files);
-  std::vector<Finding> findings = analysis::Analyze(*input.snapshot, input.options);
-  const size_t all = findings.size();
-  findings.erase(std::remove_if(findings.begin(), findings.end(),
-                                [&](const Finding& finding) {
-                                  return std::any_of(flags.suppress.begin(), flags.suppress.end(),
-                                                     [&](const std::string& rule) {
-                                                       return IsSuppressed(finding, rule);
-                                                     });
-                                }),
-                 findings.end());
-  const bool words = flags.output.format == "table";
-  Json rows = Json::array();
+  FindingReport report;
+  report.fails_from = flags.fail_on == "info"      ? Level::kInfo
+                      : flags.fail_on == "warning" ? Level::kWarning
+                                                   : Level::kError;
+  bool unreadable = false;
+  const analysis::Input input = ReadInput(flags, &report, &unreadable, context);
+  report.findings = analysis::Analyze(*input.snapshot, input.options);
+  const auto suppressed = std::stable_partition(
+      report.findings.begin(), report.findings.end(), [&](const Finding& finding) {
+        return std::none_of(flags.suppress.begin(), flags.suppress.end(),
+                            [&](const std::string& rule) { return IsSuppressed(finding, rule); });
+      });
+  report.suppressed.assign(std::make_move_iterator(suppressed),
+                           std::make_move_iterator(report.findings.end()));
+  report.findings.erase(suppressed, report.findings.end());
   int counts[3] = {0, 0, 0};
   bool fails = false;
-  for (const Finding& finding : findings) {
+  for (const Finding& finding : report.findings) {
     ++counts[static_cast<int>(finding.level)];
-    fails = fails || flags.fail_on == "info" || finding.level == Level::kError ||
-            (flags.fail_on == "warning" && finding.level == Level::kWarning);
-    if (words) {
-      Print(finding, texts, flags.output.UseColor(context->out), context->out);
-    } else {
-      rows.push_back(ToJson(finding));
-    }
+    fails = fails || report.Fails(finding);
   }
-  if (!words) WriteJson(rows, flags.output.format, context->out);
-  if (words) {
+  if (flags.output.format == "sarif") {
+    WriteSarif(report, context->out);
+  } else if (flags.output.format == "junit") {
+    WriteJunit(report, context->out);
+  } else if (flags.output.format == "table") {
+    const bool color = flags.output.UseColor(context->out);
+    for (const Finding& finding : report.findings) Print(finding, report, color, context->out);
     context->err << counts[2] << " errors, " << counts[1] << " warnings, " << counts[0] << " infos";
-    if (all > findings.size()) context->err << ", " << all - findings.size() << " suppressed";
+    if (!report.suppressed.empty())
+      context->err << ", " << report.suppressed.size() << " suppressed";
     context->err << "\n";
+  } else {
+    Json rows = Json::array();
+    for (const Finding& finding : report.findings) rows.push_back(ToJson(finding));
+    WriteJson(rows, flags.output.format, context->out);
   }
-  context->exit_code = texts.unreadable ? kUnreadable : fails ? kFindings : kFine;
+  context->exit_code = unreadable ? kUnreadable : fails ? kFindings : kFine;
+}
+
+void Explain(const AnalyzeFlags& flags, Context* context) {
+  const std::string_view page = analysis::PageOf(flags.explain);
+  if (page.empty()) {
+    std::vector<std::string_view> codes;
+    for (const analysis::CodeInfo& info : analysis::AllCodes()) codes.push_back(info.code);
+    const std::string_view near = NearestName(flags.explain, codes);
+    context->err << "meshctl: no code is called " << flags.explain;
+    if (!near.empty()) context->err << "; did you mean " << near << "?";
+    context->err << "\n";
+    context->exit_code = kUsage;
+    return;
+  }
+  if (flags.output.format == "json" || flags.output.format == "yaml") {
+    WriteJson(Json{{"code", flags.explain}, {"page", page}}, flags.output.format, context->out);
+  } else {
+    context->out << page;
+  }
 }
 
 }  // namespace
@@ -200,7 +217,13 @@ void AddAnalyze(CLI::App* root, Context* context) {
       root->add_subcommand("analyze", "Find what is wrong across resources, before traffic does");
   auto flags = std::make_shared<AnalyzeFlags>();
   AddInputFlags(command, &flags->input);
-  AddOutputFlags(command, &flags->output);
+  command->get_option("--filename")->required(false);
+  AddOutputFlags(command, &flags->output, {"sarif", "junit"});
+  command->add_option("--mesh", flags->mesh_file, "MeshConfig, as YAML")->type_name("FILE");
+  command->add_option("--networks", flags->networks_file, "MeshNetworks, as YAML")
+      ->type_name("FILE");
+  command->add_option("--explain", flags->explain, "Print what a code means, and read nothing")
+      ->type_name("CODE");
   command->add_option("--fail-on", flags->fail_on, "Exit 79 for findings of this level or above")
       ->check(CLI::IsMember({"error", "warning", "info"}))
       ->capture_default_str();
@@ -215,8 +238,14 @@ void AddAnalyze(CLI::App* root, Context* context) {
           "", "suppression"));
   AddExamples(command,
               {"meshctl analyze -f config/", "meshctl analyze -f config/ --fail-on warning -o json",
-               "meshctl analyze -f mesh.yaml --suppress 'IST0102=Namespace/*'"});
-  command->callback([context, flags] { Analyze(*flags, context); });
+               "meshctl analyze -f mesh.yaml --suppress 'IST0102=Namespace/*'",
+               "meshctl analyze -f config/ -o sarif > findings.sarif",
+               "meshctl analyze --explain IST0101"});
+  command->callback([context, flags] {
+    if (!flags->explain.empty()) return Explain(*flags, context);
+    if (flags->input.paths.empty()) throw CLI::RequiredError("-f");
+    Analyze(*flags, context);
+  });
 }
 
 }  // namespace mesh::ctl

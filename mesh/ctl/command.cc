@@ -61,9 +61,11 @@ bool OutputFlags::UseColor(const std::ostream& stream) const {
          (&stream == &std::cerr && isatty(STDERR_FILENO));
 }
 
-void AddOutputFlags(CLI::App* command, OutputFlags* flags) {
+void AddOutputFlags(CLI::App* command, OutputFlags* flags, const std::vector<std::string>& more) {
+  std::vector<std::string> formats = {"table", "json", "yaml"};
+  formats.insert(formats.end(), more.begin(), more.end());
   command->add_option("-o,--output", flags->format, "Output format")
-      ->check(CLI::IsMember({"table", "json", "yaml"}))
+      ->check(CLI::IsMember(formats))
       ->capture_default_str();
   command->add_option("--color", flags->color, "Colours in tables (NO_COLOR is honoured)")
       ->check(CLI::IsMember({"auto", "always", "never"}))

@@ -59,14 +59,16 @@ void AddInputFlags(CLI::App* command, InputFlags* flags);
 
 // -o table|json|yaml and --color auto|always|never.
 struct OutputFlags {
-  std::string format = "table";  // "table", "json" or "yaml"
+  std::string format = "table";  // "table", "json", "yaml", or one of the verb's own
   std::string color = "auto";
 
   // Whether words on `stream` may carry terminal colours: "always" yes, "never" no, "auto" when
   // `stream` is std::cout or std::cerr on a terminal and NO_COLOR is not set (no-color.org).
   bool UseColor(const std::ostream& stream) const;
 };
-void AddOutputFlags(CLI::App* command, OutputFlags* flags);
+// `more`: formats that only this verb has.
+void AddOutputFlags(CLI::App* command, OutputFlags* flags,
+                    const std::vector<std::string>& more = {});
 
 // "\nExamples:\n  ..." under a command's help; one example a line.
 void AddExamples(CLI::App* command, const std::vector<std::string>& examples);

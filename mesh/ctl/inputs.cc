@@ -47,21 +47,20 @@ std::vector<FieldError> Inputs::Errors() const {
   return errors;
 }
 
-Inputs ReadInputs(const InputFlags& flags, std::istream& in, std::ostream& err) {
-  Inputs inputs;
-  std::vector<std::string> names;  // of inputs.files
-  config::ReadOptions options;
-  options.default_namespace = flags.default_namespace;
+InputFiles ReadFiles(const std::vector<std::string>& paths, const config::ReadOptions& options,
+                     std::istream& in, std::ostream& err) {
+  InputFiles inputs;
+  const auto add = [&](const std::string& name, std::string text) {
+    config::ReadResult read = config::ReadYaml(name, text, options);
+    inputs.files.push_back({name, std::move(text), std::move(read)});
+  };
   const auto unreadable = [&](const absl::Status& status) {
     inputs.unreadable = true;
     err << "meshctl: " << std::string(status.message()) << "\n";
   };
-  for (const std::string& path : flags.paths) {
+  for (const std::string& path : paths) {
     if (path == "-") {
-      const std::string text((std::istreambuf_iterator<char>(in)),
-                             std::istreambuf_iterator<char>());
-      inputs.files.push_back(config::ReadYaml("-", text, options));
-      names.push_back("-");
+      add("-", std::string(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()));
       continue;
     }
     const absl::StatusOr<std::vector<std::string>> files = local::ListYamlFiles(path);
@@ -70,14 +69,27 @@ Inputs ReadInputs(const InputFlags& flags, std::istream& in, std::ostream& err) 
       continue;
     }
     for (const std::string& file : *files) {
-      const absl::StatusOr<std::string> text = local::ReadFile(file);
+      absl::StatusOr<std::string> text = local::ReadFile(file);
       if (text.ok()) {
-        inputs.files.push_back(config::ReadYaml(file, *text, options));
-        names.push_back(file);
+        add(file, *std::move(text));
       } else {
         unreadable(text.status());
       }
     }
+  }
+  return inputs;
+}
+
+Inputs ReadInputs(const InputFlags& flags, std::istream& in, std::ostream& err) {
+  Inputs inputs;
+  std::vector<std::string> names;  // of inputs.files
+  config::ReadOptions options;
+  options.default_namespace = flags.default_namespace;
+  InputFiles read = ReadFiles(flags.paths, options, in, err);
+  inputs.unreadable = read.unreadable;
+  for (InputFile& file : read.files) {
+    inputs.files.push_back(std::move(file.read));
+    names.push_back(std::move(file.name));
   }
   for (config::ReadResult& file : inputs.files) {
     for (config::ReadObject& object : file.objects) {

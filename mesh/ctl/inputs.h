@@ -12,6 +12,21 @@
 
 namespace mesh::ctl {
 
+// One file that -f names, read and not yet checked.
+struct InputFile {
+  std::string name;  // "-" for standard input
+  std::string text;
+  config::ReadResult read;
+};
+struct InputFiles {
+  std::vector<InputFile> files;  // in the order of the flags, each directory in path order
+  // A path could not be opened or read; it has been said on `err`.
+  bool unreadable = false;
+};
+// What cannot be read is said on `err`, and the rest is read nevertheless.
+InputFiles ReadFiles(const std::vector<std::string>& paths, const config::ReadOptions& options,
+                     std::istream& in, std::ostream& err);
+
 struct Inputs {
   // One a file, in path order. Objects whose resource is null are invalid (their errors say why)
   // or were skipped.

@@ -77,11 +77,16 @@ auto KeyOf(const Finding& finding) {
 
 }  // namespace
 
-std::vector<Finding> FindingsOf(const World& world, uint64_t pairs) {
+std::vector<Finding> FindingsOf(const World& world) {
   std::vector<Finding> findings = world.index().findings();
   for (const config::ResourcePtr& policy : world.snapshot().List(Kind::kAuthorizationPolicy)) {
     TranslateAuthorization({policy}, world.mesh_config(), /*tcp=*/false, &findings);
   }
+  return findings;
+}
+
+std::vector<Finding> FindingsOfProxies(const World& world, uint64_t pairs) {
+  std::vector<Finding> findings;
   const uint64_t cost = world.registry().services().size() + 1;
   uint64_t spent = 0;
   for (const auto& nodes : {Gateways(world), Sidecars(world)}) {
@@ -101,9 +106,13 @@ std::vector<Finding> FindingsOf(const World& world, uint64_t pairs) {
   return findings;
 }
 
-ServerMode ServerModeOf(const World& world, const std::string& ns,
-                        const std::map<std::string, std::string>& labels, uint32_t port) {
-  switch (world.index().peer_authentications().OfWorkload(ns, labels, port)) {
+ServerModes::ServerModes(const config::Snapshot& snapshot)
+    : policies_(std::make_shared<const PeerAuthentications>(
+          snapshot.List(Kind::kPeerAuthentication), snapshot.mesh_config().root_namespace())) {}
+
+ServerMode ServerModes::Of(const std::string& ns, const std::map<std::string, std::string>& labels,
+                           uint32_t port) const {
+  switch (policies_->OfWorkload(ns, labels, port)) {
     case MutualTls::kDisable:
       return ServerMode::kPlain;
     case MutualTls::kStrict:

@@ -1,11 +1,12 @@
 // What translation can say of a configuration as a whole, without a proxy to translate for.
 //
-//   for (const Finding& finding : FindingsOf(*world, 10'000)) Print(finding.ToString());
+//   for (const Finding& finding : FindingsOf(*world)) Print(finding.ToString());
 #ifndef MESH_TRANSLATE_FINDINGS_H_
 #define MESH_TRANSLATE_FINDINGS_H_
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -18,17 +19,30 @@
 
 namespace mesh::translate {
 
-// What is left out or changed on the way to the proxies. What concerns every proxy is found always.
-// What only a proxy's own translation shows is looked for in one gateway for each selector of
-// Gateways, then in one sidecar for each namespace and Sidecar, until they and the services make
-// `pairs` pairs. Without duplicates, in no particular order. Thread-safe.
-std::vector<Finding> FindingsOf(const World& world, uint64_t pairs);
+class PeerAuthentications;
+
+// What is left out or changed on the way to every proxy: of rules, delegates, DestinationRules and
+// policies. In no particular order. Thread-safe. Cost: a walk through them.
+std::vector<Finding> FindingsOf(const World& world);
+
+// What a proxy's own translation shows, looked for in one gateway for each selector of Gateways,
+// then in one sidecar for each namespace and Sidecar, until they and the services make `pairs`
+// pairs. Without duplicates, in no particular order. Thread-safe.
+std::vector<Finding> FindingsOfProxies(const World& world, uint64_t pairs);
 
 // What the proxy of a workload takes on one of its ports.
 enum class ServerMode { kPlain, kEither, kMutual };
-// As PeerAuthentication says. Cost: O(policies of the namespace).
-ServerMode ServerModeOf(const World& world, const std::string& ns,
-                        const std::map<std::string, std::string>& labels, uint32_t port);
+// As a snapshot's PeerAuthentications say. Thread-safe; borrows nothing.
+class ServerModes {
+ public:
+  explicit ServerModes(const config::Snapshot& snapshot);
+  // `port` is the workload's. Cost: O(policies of the namespace).
+  ServerMode Of(const std::string& ns, const std::map<std::string, std::string>& labels,
+                uint32_t port) const;
+
+ private:
+  std::shared_ptr<const PeerAuthentications> policies_;
+};
 
 // VirtualServices' rules as Envoy is sent them, their conditions alone. Keep the world alive.
 class Rules {
@@ -37,7 +51,7 @@ class Rules {
 
   struct Set {
     // One virtual host for all hosts; each route answers 200.
-    envoy::config::route::v3::RouteConfiguration routes;
+    ::envoy::config::route::v3::RouteConfiguration routes;
     // Of each route: the match it is made of, or the rule where it has none.
     std::vector<Origin> origins;
   };

@@ -24,9 +24,16 @@ namespace {
 
 using nlohmann::json;
 
-// Of 75; the three that are left need MeshNetworks (2) and the injector's ConfigMap (1).
-constexpr int kAnalyzers = 72;
-constexpr int kIstioctl = 90;
+constexpr int kAnalyzers = 75;
+constexpr int kIstioctl = 91;
+
+// Codes that Istio 1.7.3 reports; later ones and ours come beside them. Those of policies
+// that 1.7.3 no longer reads are in its catalogue alone.
+bool IsOf173(const std::string& code) {
+  static const auto* const kNot =
+      new std::set<std::string>{"IST0113", "IST0114", "IST0115", "IST0119", "IST0120", "IST0121"};
+  return code <= "IST0129" && kNot->count(code) == 0;
+}
 
 // Which of our checks does the work of which of Istio's analyzers.
 const std::map<std::string, std::string>& CheckOf() {
@@ -39,6 +46,8 @@ const std::map<std::string, std::string>& CheckOf() {
       {"gateway.IngressGatewayPortAnalyzer", "gateway_ports"},
       {"gateway.SecretAnalyzer", "gateway_credentials"},
       {"injection.Analyzer", "injection"},
+      {"injection.ImageAnalyzer", "proxy_images"},
+      {"meshnetworks.MeshNetworksAnalyzer", "mesh_networks"},
       {"service.PortNameAnalyzer", "port_names"},
       {"sidecar.DefaultSelectorAnalyzer", "sidecar_defaults"},
       {"sidecar.SelectorAnalyzer", "sidecar_selectors"},
@@ -94,13 +103,16 @@ TEST(Conformance, Analyzers) {
       for (const json& message : c["actual"]) {
         const std::string full = message["Full"];
         const size_t close = full.find(')'), colon = full.rfind(':', close);
+        // What is not of a file has no line.
+        const size_t open = full.find('(');
+        const bool line = colon != std::string::npos && colon > open;
         const std::string level = message["Level"];
         wanted.insert(absl::StrCat(message["Code"].get<std::string>(), " ",
                                    level == "Warn"   ? "warning"
                                    : level == "Info" ? "info"
                                                      : "error",
                                    " ", Object(message["Origin"]), " ",
-                                   full.substr(colon + 1, close - colon - 1)));
+                                   line ? full.substr(colon + 1, close - colon - 1) : "-"));
       }
     }
     all += wanted.size();
@@ -115,12 +127,18 @@ TEST(Conformance, Analyzers) {
       const std::string name = file;
       texts[name] = Read(folder + name);
       ASSERT_FALSE(texts[name].empty()) << name;
-      files.push_back(config::ReadYaml(name, texts[name]));
+      files.push_back(config::ReadYaml(name, texts[name], ReadOptions()));
     }
     Input input = ToInput(std::move(files));
+    const std::string networks = c["meshNetworksFile"];
+    if (!networks.empty()) AddMeshNetworks(networks, Read(folder + networks), &input);
     input.options.checks = {check->second};
     for (const Finding& f : Analyze(*input.snapshot, input.options)) {
-      const int line = DocumentOf(texts[*f.position.file], f.position.line);
+      if (!IsOf173(f.code)) continue;
+      const std::string line =
+          f.kind == "MeshNetworks"
+              ? "-"
+              : absl::StrCat(DocumentOf(texts[*f.position.file], f.position.line));
       const std::string got =
           absl::StrCat(f.code, " ", std::string(LevelName(f.level)), " ", Object(f), " ", line);
       const auto match = wanted.find(got);
@@ -173,11 +191,18 @@ TEST(Conformance, Istioctl) {
     std::vector<config::ReadResult> files;
     for (const json& file : c["inputs"]) {
       const std::string name = file;
-      files.push_back(config::ReadYaml(name, Read(folder + name)));
+      files.push_back(config::ReadYaml(name, Read(folder + name), ReadOptions()));
     }
     const Input input = ToInput(std::move(files));
     std::set<std::string> got;
     for (const Finding& f : Analyze(*input.snapshot, input.options)) {
+      if (!IsOf173(f.code)) {
+        // What Istio lets pass must not fail: no exit code other than its.
+        if (f.level == Level::kError && c["rc"] == 0) {
+          ADD_FAILURE() << c["inputs"] << ": " << f.code << " " << Object(f) << " " << f.message;
+        }
+        continue;
+      }
       if (f.ns == "default" || (f.kind == "Namespace" && f.name == "default")) {
         got.insert(absl::StrCat(f.code, " ", Object(f)));
       }

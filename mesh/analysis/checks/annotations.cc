@@ -32,6 +32,7 @@ constexpr Known kKnown[] = {
     {"alpha.istio.io/canonical-serviceaccounts", "Service"},
     {"alpha.istio.io/identity", "ServiceAccount"},
     {"alpha.istio.io/kubernetes-serviceaccounts", "Service"},
+    {"galley.istio.io/analyze-suppress", ""},
     {"inject.istio.io/templates", "Pod"},
     {"install.operator.istio.io/chart-owner", ""},
     {"install.operator.istio.io/owner-generation", ""},
@@ -86,6 +87,30 @@ constexpr Known kKnown[] = {
     {"traffic.sidecar.istio.io/kubevirtInterfaces", "Pod"},
 };
 
+// Those that Istio has given up, and what to use instead; empty: nothing.
+struct Given {
+  std::string_view prefix;
+  std::string_view instead;
+};
+constexpr Given kGivenUp[] = {
+    {"alpha.istio.io/", ""},
+    {"policy.istio.io/", ""},
+    {"sidecar.istio.io/controlPlaneAuthPolicy", ""},
+    {"sidecar.istio.io/discoveryAddress", "proxy.istio.io/config with discoveryAddress"},
+    {"sidecar.istio.io/statsInclusion", "proxy.istio.io/config with proxyStatsMatcher"},
+};
+
+void CheckGivenUp(const config::Resource& object, const std::string& name, const std::string& field,
+                  Findings* findings) {
+  for (const Given& given : kGivenUp) {
+    if (!absl::StartsWith(name, Absl(given.prefix))) continue;
+    Report("IST0135", object, field, absl::StrCat("the annotation \"", name, "\" is deprecated"),
+           given.instead.empty() ? std::string("delete it")
+                                 : absl::StrCat("use ", Absl(given.instead)),
+           findings);
+  }
+}
+
 bool IsOurs(std::string_view name) {
   const std::string_view domain = name.substr(0, name.find('/'));
   return name == "kubernetes.io/ingress.class" ||
@@ -136,6 +161,7 @@ void CheckObject(const config::Resource& object, Findings* findings) {
              findings);
       continue;
     }
+    CheckGivenUp(object, name, field, findings);
     const std::string_view kind = config::KindName(object.kind());
     if (!known->kind.empty() && known->kind != kind) {
       Report("IST0107", object, field,

@@ -3,16 +3,61 @@
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "api/kubernetes/v1/kubernetes.pb.h"
 #include "mesh/analysis/checks/checks.h"
+#include "mesh/registry/protocol.h"
 
 namespace mesh::analysis {
 namespace {
 
 namespace kube = ::mesh::kubernetes::v1;
+
+// One port of the pods that services offer as several.
+void CheckTargets(const Facts& facts, size_t index, Findings* findings) {
+  const Workload& workload = facts.workloads()[index];
+  std::map<std::string, std::map<int, std::set<std::string>>> targets;
+  std::map<std::string, std::set<bool>> protocols;
+  for (const config::Resource* service : facts.ServicesOf(index)) {
+    for (const kube::ServicePort& port : service->As<kube::Service>().spec().ports()) {
+      const std::string target = !port.target_port().name().empty() ? port.target_port().name()
+                                 : port.target_port().number() != 0
+                                     ? absl::StrCat(port.target_port().number())
+                                     : absl::StrCat(port.port());
+      targets[target][port.port()].insert(service->ns() + "/" + service->name());
+      const registry::Protocol protocol = registry::KubernetesProtocol(
+          port.port(), port.name(), port.protocol(), port.app_protocol());
+      if (protocol != registry::Protocol::kUnsupported && protocol != registry::Protocol::kUdp) {
+        protocols[target].insert(registry::IsHttp(protocol));
+      }
+    }
+  }
+  for (const auto& [target, ports] : targets) {
+    std::set<std::string> services;
+    std::vector<int> numbers;
+    for (const auto& [number, names] : ports) {
+      services.insert(names.begin(), names.end());
+      numbers.push_back(number);
+    }
+    if (numbers.size() > 1 && services.size() > 1) {
+      Report("IST0137", *workload.object, "",
+             absl::StrCat("port ", target, " of deployment \"", workload.name,
+                          "\" is offered as several ports (", absl::StrJoin(numbers, ", "), ") by ",
+                          absl::StrJoin(services, ", ")),
+             "let services of the same pods offer a port under one number", findings);
+    }
+    if (protocols[target].size() > 1) {
+      Report("MSH0123", *workload.object, "",
+             absl::StrCat("port ", target, " of deployment \"", workload.name,
+                          "\" is served as HTTP and as TCP by ", absl::StrJoin(services, ", "),
+                          ": the proxy can treat it as one only"),
+             "name the port after one protocol in all services", findings);
+    }
+  }
+}
 
 }  // namespace
 
@@ -48,6 +93,7 @@ void CheckDeploymentServices(const Facts& facts, Findings* findings) {
                        "\" is served under different protocols by ", absl::StrJoin(services, ", ")),
           "give the port one protocol in all services", findings);
     }
+    CheckTargets(facts, i, findings);
   }
 }
 

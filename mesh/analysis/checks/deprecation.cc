@@ -2,6 +2,7 @@
 #include <string>
 #include <string_view>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "api/networking/v1alpha3/sidecar.pb.h"
 #include "api/networking/v1alpha3/virtual_service.pb.h"
@@ -32,6 +33,22 @@ constexpr std::string_view kKinds[] = {
     "template",
 };
 
+// The group of the policies that PeerAuthentication and RequestAuthentication have replaced.
+constexpr char kOldAuthentication[] = "authentication.istio.io/";
+
+void CheckOldPolicy(const UnreadObject& object, Findings* findings) {
+  if (object.kind == "Policy") {
+    Report("IST0120", object, object.position, "kind",
+           "Policy of authentication.istio.io is ignored: it protects nothing",
+           "write a PeerAuthentication for peers, a RequestAuthentication for origins", findings);
+  } else if (object.kind == "MeshPolicy") {
+    Report("IST0121", object, object.position, "kind",
+           "MeshPolicy of authentication.istio.io is ignored: it protects nothing",
+           "write a PeerAuthentication without selector in the root namespace (istio-system)",
+           findings);
+  }
+}
+
 }  // namespace
 
 void CheckDeprecation(const Facts& facts, Findings* findings) {
@@ -54,6 +71,10 @@ void CheckDeprecation(const Facts& facts, Findings* findings) {
            "delete it; send outside traffic to an egress gateway with a VirtualService", findings);
   }
   for (const UnreadObject& object : facts.options().unread) {
+    if (absl::StartsWith(object.api_version, kOldAuthentication)) {
+      CheckOldPolicy(object, findings);
+      continue;
+    }
     for (std::string_view kind : kKinds) {
       if (kind != object.kind) continue;
       Report("IST0002", object, object.position, "kind",

@@ -1,11 +1,16 @@
 // Gateways: the workload they select, the ports it offers, the secrets it needs.
+#include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "api/kubernetes/v1/kubernetes.pb.h"
 #include "api/networking/v1alpha3/gateway.pb.h"
 #include "mesh/analysis/checks/checks.h"
+#include "mesh/analysis/document.h"
 #include "mesh/config/field_path.h"
 
 namespace mesh::analysis {
@@ -31,6 +36,41 @@ std::vector<size_t> Workloads(const Facts& facts, const config::Resource& gatewa
   return workloads;
 }
 
+constexpr char kCertificate[] = "-----BEGIN CERTIFICATE-----";
+
+// A value of a secret, decoded; null where it is not there, "" where it is no base64.
+std::optional<std::string> SecretValue(const google::protobuf::Struct& secret,
+                                       std::string_view key) {
+  if (const std::string* text = FindText(secret, {"stringData", key})) return *text;
+  const std::string* text = FindText(secret, {"data", key});
+  if (text == nullptr) return std::nullopt;
+  std::string bytes;
+  return absl::Base64Unescape(*text, &bytes) ? bytes : std::string();
+}
+
+// What is wrong with a secret that a gateway serves with; empty where nothing is. A name that ends
+// with "-cacert" has an authority's certificate alone.
+std::string ProblemOf(const UnreadObject& secret, const std::string& name) {
+  if (secret.document == nullptr) return "";
+  const auto& content = secret.document->content;
+  if (absl::EndsWith(name, "-cacert")) {
+    const std::optional<std::string> authority = SecretValue(content, "cacert");
+    const std::optional<std::string> other = SecretValue(content, "ca.crt");
+    return authority.has_value() || other.has_value() ? "" : "has neither ca.crt nor cacert";
+  }
+  std::optional<std::string> certificate = SecretValue(content, "tls.crt");
+  std::optional<std::string> key = SecretValue(content, "tls.key");
+  if (!certificate.has_value() || !key.has_value()) {
+    certificate = SecretValue(content, "cert");
+    key = SecretValue(content, "key");
+  }
+  if (!certificate.has_value() || !key.has_value()) {
+    return "has neither tls.crt and tls.key nor cert and key";
+  }
+  if (!absl::StrContains(*certificate, kCertificate)) return "holds no certificate in PEM";
+  return key->empty() ? "holds no private key" : "";
+}
+
 }  // namespace
 
 void CheckGatewayPorts(const Facts& facts, Findings* findings) {
@@ -38,14 +78,18 @@ void CheckGatewayPorts(const Facts& facts, Findings* findings) {
     const auto& spec = gateway->As<Gateway>();
     const std::vector<size_t> workloads = Workloads(facts, *gateway, findings);
     if (workloads.empty()) continue;
-    std::set<int> offered;
+    std::set<int> offered, targets;
     for (size_t i : workloads) {
       if (facts.workloads()[i].object == nullptr) {
         offered.insert(std::begin(kUsualPorts), std::end(kUsualPorts));
+        targets.insert(std::begin(kUsualPorts), std::end(kUsualPorts));
       }
       for (const config::Resource* service : facts.ServicesOf(i)) {
         for (const kube::ServicePort& port : service->As<kube::Service>().spec().ports()) {
-          if (port.protocol() == "TCP") offered.insert(port.port());
+          if (port.protocol() != "TCP") continue;
+          offered.insert(port.port());
+          targets.insert(port.target_port().number() != 0 ? port.target_port().number()
+                                                          : port.port());
         }
       }
     }
@@ -53,6 +97,15 @@ void CheckGatewayPorts(const Facts& facts, Findings* findings) {
       if (!spec.servers(i).has_port()) continue;
       const int port = spec.servers(i).port().number();
       if (offered.count(port) > 0) continue;
+      if (targets.count(port) == 0) {
+        Report("IST0162", *gateway, config::IndexPath("spec.servers", i) + ".port.number",
+               absl::StrCat("port ", port,
+                            " is no target port of a service of the pods with the "
+                            "labels ",
+                            ToString(ToLabels(spec.selector())),
+                            ": nothing from outside gets there through the service"),
+               "add a port with this targetPort to the gateway's service", findings);
+      }
       Report("IST0104", *gateway, config::IndexPath("spec.servers", i) + ".port.number",
              absl::StrCat("port ", port, " is offered by no service of the pods with the labels ",
                           ToString(ToLabels(spec.selector()))),
@@ -69,7 +122,17 @@ void CheckGatewayCredentials(const Facts& facts, Findings* findings) {
     const std::string& ns = facts.workloads()[workloads.front()].ns;
     for (int i = 0; i < spec.servers_size(); ++i) {
       const std::string& name = spec.servers(i).tls().credential_name();
-      if (name.empty() || facts.HasUnread("Secret", ns, name)) continue;
+      if (name.empty()) continue;
+      if (const UnreadObject* secret = facts.FindUnread("Secret", ns, name)) {
+        const std::string problem = ProblemOf(*secret, name);
+        if (problem.empty()) continue;
+        Report("IST0161", *gateway, config::IndexPath("spec.servers", i) + ".tls.credentialName",
+               absl::StrCat("the secret \"", name, "\" of namespace \"", ns, "\" ", problem),
+               absl::StrCat("create it anew: kubectl create -n ", ns, " secret tls ", name,
+                            " --key=KEY --cert=CERT"),
+               findings);
+        continue;
+      }
       Report("IST0101", *gateway, config::IndexPath("spec.servers", i) + ".tls.credentialName",
              absl::StrCat("there is no secret \"", name, "\" in namespace \"", ns,
                           "\", where the gateway's pods are"),

@@ -8,6 +8,23 @@
 #include "mesh/registry/protocol.h"
 
 namespace mesh::analysis {
+namespace {
+
+// Without addresses of its own, a TCP port of an ExternalName service takes every connection.
+void CheckExternalPort(const config::Resource& service, int index, Findings* findings) {
+  const auto& port = service.As<kubernetes::v1::Service>().spec().ports(index);
+  const registry::Protocol protocol =
+      registry::KubernetesProtocol(port.port(), port.name(), port.protocol(), port.app_protocol());
+  if (protocol != registry::Protocol::kUnsupported && port.name() != "tcp") return;
+  Report("IST0150", service, config::IndexPath("spec.ports", index) + ".name",
+         absl::StrCat("port ", port.port(), " of an ExternalName service is ",
+                      port.name().empty() ? std::string("without name")
+                                          : absl::StrCat("named \"", port.name(), "\""),
+                      ": as TCP it takes every connection to this port, wherever it goes"),
+         "name it after a protocol that carries a name, such as https or tls", findings);
+}
+
+}  // namespace
 
 void CheckPortNames(const Facts& facts, Findings* findings) {
   for (const config::ResourcePtr& service : facts.snapshot().List(config::Kind::kService)) {
@@ -15,6 +32,10 @@ void CheckPortNames(const Facts& facts, Findings* findings) {
     const auto& spec = service->As<kubernetes::v1::Service>().spec();
     for (int i = 0; i < spec.ports_size(); ++i) {
       const auto& port = spec.ports(i);
+      if (spec.type() == "ExternalName") {
+        CheckExternalPort(*service, i, findings);
+        continue;
+      }
       if (registry::KubernetesProtocol(port.port(), port.name(), port.protocol(),
                                        port.app_protocol()) != registry::Protocol::kUnsupported) {
         continue;

@@ -1,0 +1,99 @@
+// Routes by the claims of a token, at gateways that check no tokens.
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "api/mesh/v1alpha1/config.pb.h"
+#include "api/networking/v1alpha3/gateway.pb.h"
+#include "api/networking/v1alpha3/virtual_service.pb.h"
+#include "api/security/v1beta1/request_authentication.pb.h"
+#include "mesh/analysis/checks/checks.h"
+#include "mesh/config/field_path.h"
+
+namespace mesh::analysis {
+namespace {
+
+namespace net = ::istio::networking::v1alpha3;
+using config::IndexPath;
+using config::Kind;
+using istio::security::v1beta1::RequestAuthentication;
+
+constexpr char kClaim[] = "@request.auth.claims";
+
+struct Use {
+  std::string field;
+  std::string key;
+};
+
+// The first condition that looks at a claim; an empty key where none does.
+Use FirstUse(const net::VirtualService& spec) {
+  for (int i = 0; i < spec.http_size(); ++i) {
+    for (int j = 0; j < spec.http(i).match_size(); ++j) {
+      const std::string match = IndexPath(IndexPath("spec.http", i) + ".match", j);
+      const auto find = [&](const auto& headers, const std::string& field) {
+        Use use;
+        for (const auto& [key, value] : headers) {
+          if (absl::StartsWith(key, kClaim) && (use.key.empty() || key < use.key)) {
+            use = {config::KeyPath(match + "." + field, key), key};
+          }
+        }
+        return use;
+      };
+      Use use = find(spec.http(i).match(j).headers(), "headers");
+      if (use.key.empty()) use = find(spec.http(i).match(j).without_headers(), "withoutHeaders");
+      if (!use.key.empty()) return use;
+    }
+  }
+  return {};
+}
+
+bool ChecksTokens(const Facts& facts, const Workload& workload) {
+  for (const std::string& ns : {facts.snapshot().mesh_config().root_namespace(), workload.ns}) {
+    for (const config::ResourcePtr& object :
+         facts.snapshot().List(Kind::kRequestAuthentication, ns)) {
+      const Labels selector =
+          ToLabels(object->As<RequestAuthentication>().selector().match_labels());
+      bool selects = true;
+      for (const auto& [key, value] : selector) {
+        const auto label = workload.labels.find(key);
+        selects = selects && label != workload.labels.end() && label->second == value;
+      }
+      if (selects) return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+void CheckJwtRoutes(const Facts& facts, Findings* findings) {
+  for (const config::ResourcePtr& service : facts.snapshot().List(Kind::kVirtualService)) {
+    const auto& spec = service->As<net::VirtualService>();
+    const Use use = FirstUse(spec);
+    if (use.key.empty()) continue;
+    for (const std::string& name : spec.gateways()) {
+      if (name == "mesh") continue;
+      const std::string full = FullGateway(service->ns(), name);
+      const size_t slash = full.find('/');
+      const config::ResourcePtr gateway =
+          facts.snapshot().Find(Kind::kGateway, full.substr(0, slash), full.substr(slash + 1));
+      if (gateway == nullptr) continue;
+      for (size_t i : facts.Select("*", ToLabels(gateway->As<net::Gateway>().selector()))) {
+        const Workload& workload = facts.workloads()[i];
+        if (ChecksTokens(facts, workload)) continue;
+        Report("IST0149", *service, use.field,
+               absl::StrCat("the rule looks at ", use.key,
+                            ", and no RequestAuthentication checks "
+                            "tokens at workload \"",
+                            workload.name, "\" of gateway \"", full, "\": it never matches"),
+               absl::StrCat("write a RequestAuthentication in namespace ", workload.ns,
+                            " that selects the gateway's pods"),
+               findings);
+      }
+    }
+  }
+}
+
+}  // namespace mesh::analysis

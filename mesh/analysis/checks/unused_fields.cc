@@ -1,0 +1,133 @@
+// Fields that are read and validated, and that nothing acts on yet: one table, beside what
+// mesh/translate does.
+#include <algorithm>
+#include <iterator>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "google/protobuf/descriptor.h"
+#include "google/protobuf/message.h"
+#include "mesh/analysis/checks/checks.h"
+#include "mesh/base/strings.h"
+#include "mesh/config/field_path.h"
+
+namespace mesh::analysis {
+namespace {
+
+using config::Kind;
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+
+// Kinds that are read as a whole and not acted on.
+constexpr Kind kUnusedKinds[] = {Kind::kEnvoyFilter, Kind::kProxyConfig,
+                                 Kind::kRequestAuthentication, Kind::kTelemetry,
+                                 Kind::kWorkloadGroup};
+
+// Full names of protobuf fields, sorted.
+constexpr std::string_view kUnusedFields[] = {
+    "istio.networking.v1alpha3.ClientTLSSettings.ca_crl",
+    "istio.networking.v1alpha3.ConnectionPoolSettings.HTTPSettings.http2_keep_alive",
+    "istio.networking.v1alpha3.ConnectionPoolSettings.HTTPSettings.max_concurrent_streams",
+    "istio.networking.v1alpha3.ConnectionPoolSettings.HTTPSettings.use_client_protocol",
+    "istio.networking.v1alpha3.ConnectionPoolSettings.TCPSettings.idle_timeout",
+    "istio.networking.v1alpha3.ConnectionPoolSettings.TCPSettings.max_connection_duration",
+    "istio.networking.v1alpha3.CorsPolicy.unmatched_preflights",
+    "istio.networking.v1alpha3.DestinationRule.workload_selector",
+    "istio.networking.v1alpha3.HTTPFaultInjection.Abort.grpc_status",
+    "istio.networking.v1alpha3.HTTPFaultInjection.Abort.http2_error",
+    "istio.networking.v1alpha3.HTTPFaultInjection.Delay.exponential_delay",
+    "istio.networking.v1alpha3.HTTPMatchRequest.stat_prefix",
+    "istio.networking.v1alpha3.HTTPRedirect.derive_port",
+    "istio.networking.v1alpha3.HTTPRetry.backoff",
+    "istio.networking.v1alpha3.HTTPRetry.retry_ignore_previous_hosts",
+    "istio.networking.v1alpha3.HTTPRewrite.uri_regex_rewrite",
+    "istio.networking.v1alpha3.HTTPRoute.mirrors",
+    "istio.networking.v1alpha3.L4MatchAttributes.source_subnet",
+    "istio.networking.v1alpha3.LoadBalancerSettings.ConsistentHashLB.HTTPCookie.attributes",
+    "istio.networking.v1alpha3.LoadBalancerSettings.ConsistentHashLB.maglev",
+    "istio.networking.v1alpha3.LoadBalancerSettings.warmup",
+    "istio.networking.v1alpha3.LoadBalancerSettings.warmup_duration_secs",
+    "istio.networking.v1alpha3.LoadBalancerSettings.zone_aware_lb_setting",
+    "istio.networking.v1alpha3.LocalityLoadBalancerSetting.failover_priority",
+    "istio.networking.v1alpha3.OutlierDetection.consecutive_local_origin_failures",
+    "istio.networking.v1alpha3.OutlierDetection.outlier_detection_http_error_codes",
+    "istio.networking.v1alpha3.OutlierDetection.split_external_local_origin_errors",
+    "istio.networking.v1alpha3.Server.default_endpoint",
+    "istio.networking.v1alpha3.ServerTLSSettings.ca_cert_credential_name",
+    "istio.networking.v1alpha3.ServerTLSSettings.ca_crl",
+    "istio.networking.v1alpha3.ServerTLSSettings.credential_names",
+    "istio.networking.v1alpha3.ServerTLSSettings.insecure_skip_verify",
+    "istio.networking.v1alpha3.ServerTLSSettings.tls_certificates",
+    "istio.networking.v1alpha3.Sidecar.inbound_connection_pool",
+    "istio.networking.v1alpha3.TrafficPolicy.proxy_protocol",
+    "istio.networking.v1alpha3.TrafficPolicy.retry_budget",
+    "istio.networking.v1alpha3.TrafficPolicy.tunnel",
+    "istio.security.v1beta1.AuthorizationPolicy.targetRef",
+    "istio.security.v1beta1.AuthorizationPolicy.targetRefs",
+    "istio.security.v1beta1.PeerAuthentication.targetRef",
+    "istio.security.v1beta1.PeerAuthentication.targetRefs",
+};
+
+bool IsUnused(const FieldDescriptor& field) {
+  return std::binary_search(std::begin(kUnusedFields), std::end(kUnusedFields),
+                            std::string_view(field.full_name()));
+}
+
+class Walk {
+ public:
+  Walk(const config::Resource& object, Findings* findings) : object_(object), findings_(findings) {}
+
+  void Visit(const Message& message, const std::string& path) {
+    std::vector<const FieldDescriptor*> fields;
+    message.GetReflection()->ListFields(message, &fields);
+    for (const FieldDescriptor* field : fields) {
+      const std::string at = config::FieldPath(path, field->json_name());
+      if (IsUnused(*field)) {
+        Report("MSH0129", object_, at,
+               absl::StrCat(field->json_name(), " is read, and nothing acts on it yet"),
+               "do not rely on it: delete it, or say it another way", findings_);
+        continue;
+      }
+      if (field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE || field->is_map() ||
+          !absl::StartsWith(field->message_type()->full_name(), "istio.")) {
+        continue;
+      }
+      const auto* reflection = message.GetReflection();
+      if (!field->is_repeated()) {
+        Visit(reflection->GetMessage(message, field), at);
+        continue;
+      }
+      for (int i = 0; i < reflection->FieldSize(message, field); ++i) {
+        Visit(reflection->GetRepeatedMessage(message, field, i), config::IndexPath(at, i));
+      }
+    }
+  }
+
+ private:
+  const config::Resource& object_;
+  Findings* findings_;
+};
+
+}  // namespace
+
+void CheckUnusedFields(const Facts& facts, Findings* findings) {
+  for (const config::KindInfo& info : config::AllKinds()) {
+    if (!info.istio || info.kind == Kind::kMeshConfig) continue;
+    const bool whole = std::find(std::begin(kUnusedKinds), std::end(kUnusedKinds), info.kind) !=
+                       std::end(kUnusedKinds);
+    for (const config::ResourcePtr& object : facts.snapshot().List(info.kind)) {
+      if (whole) {
+        Report("MSH0129", *object, "",
+               absl::StrCat(Absl(info.name), " is read, and nothing acts on it yet"),
+               "do not rely on it", findings);
+      } else {
+        Walk(*object, findings).Visit(object->spec(), "spec");
+      }
+    }
+  }
+}
+
+}  // namespace mesh::analysis
