@@ -1,10 +1,14 @@
 #include "mesh/ctl/inputs.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <filesystem>
 #include <istream>
 #include <iterator>
 #include <numeric>
+#include <optional>
 #include <ostream>
+#include <system_error>
 #include <utility>
 
 #include "mesh/config/validate.h"
@@ -70,6 +74,14 @@ Inputs ReadInputs(const InputFlags& flags, std::istream& in, std::ostream& err) 
       continue;
     }
     for (const std::string& file : *files) {
+      std::error_code no_size;
+      const uint64_t size = std::filesystem::file_size(file, no_size);
+      if (std::optional<config::ReadResult> refused =
+              config::RefuseSize(file, no_size ? 0 : size, options)) {
+        inputs.files.push_back(*std::move(refused));
+        names.push_back(file);
+        continue;
+      }
       const absl::StatusOr<std::string> text = local::ReadFile(file);
       if (text.ok()) {
         inputs.files.push_back(config::ReadYaml(file, *text, options));
