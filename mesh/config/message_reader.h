@@ -138,8 +138,8 @@ class MessageReader {
   size_t* const work_;
   bool said_exhausted_ = false;
   std::unordered_set<uint32_t> bad_keys_;  // those that an error has named
-  size_t reserved_ = 0;  // fields that there is room for
-  size_t opened_ = 0;    // fields that there were
+  size_t reserved_ = 0;                    // fields that there is room for
+  size_t opened_ = 0;                      // fields that there were
 };
 
 }  // namespace mesh::config

@@ -5,6 +5,7 @@
 #include "mesh/config/read.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <map>
 #include <optional>
 
@@ -392,7 +393,13 @@ class InputReader {
     const auto arena = std::make_shared<google::protobuf::Arena>(arena_options);
     google::protobuf::Message* const message = info.prototype->New(arena.get());
 
-    kubernetes::v1::ObjectMeta meta;
+    // Only for a while, so from the stack where it suffices.
+    alignas(std::max_align_t) char block[2048];
+    google::protobuf::ArenaOptions scratch_options;
+    scratch_options.initial_block = block;
+    scratch_options.initial_block_size = sizeof(block);
+    google::protobuf::Arena scratch(scratch_options);
+    auto& meta = *google::protobuf::Arena::CreateMessage<kubernetes::v1::ObjectMeta>(&scratch);
     MessageReader::Options lenient;
     lenient.strict = false;
     bool has_metadata = false;
