@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build demo test fmt conformance setup clean bench-route bench-proxy bench-ca diff-envoy
+.PHONY: help build demo test fmt conformance setup clean bench-route bench-proxy bench-ca bench-config diff-envoy
 MAKEFLAGS += --no-print-directory
 
 FILES ?=
@@ -33,6 +33,9 @@ bench-route: setup  ## the route engine beside its peers: one table, and a plot 
 
 bench-ca: setup  ## certificates, handshakes and authorization beside their floors
 	@exec benchmarks/ca/run
+
+bench-config: setup  ## reading and analysing 22,000 objects, beside libyaml and, with ISTIOCTL=PATH, istioctl
+	@exec benchmarks/config/run
 
 bench-proxy: build  ## CPU a request through mesh-proxy, Envoy, nginx and haproxy, alternating rounds
 	@exec benchmarks/proxy/run

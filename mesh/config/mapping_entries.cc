@@ -44,7 +44,7 @@ class EntrySet {
     }
     return nullptr;
   }
-  std::vector<MessageReader::Entry> Take() { return std::move(entries_); }
+  MessageReader::EntryList Take() { return std::move(entries_); }
 
  private:
   static constexpr size_t kFew = 24;
@@ -54,11 +54,11 @@ class EntrySet {
   }
 
   const YamlTree& tree_;
-  std::vector<MessageReader::Entry> entries_;
+  MessageReader::EntryList entries_;
   absl::flat_hash_map<std::string_view, size_t> by_key_;
 };
 
-std::vector<MessageReader::Entry> MessageReader::Entries(uint32_t mapping) {
+MessageReader::EntryList MessageReader::Entries(uint32_t mapping) {
   const YamlNode& node = tree_.node(mapping);
   if (!Spend(mapping, node.size / 2)) return {};
   EntrySet entries(tree_);

@@ -62,12 +62,13 @@ void MessageReader::OpenIndex(uint32_t index, uint32_t item) {
 }
 
 void MessageReader::Close() {
+  ++opened_;
   positions_.Close();
   path_.pop_back();
 }
 
 Positions MessageReader::TakePositions() {
-  positions_.ShrinkToFit();
+  if (opened_ * 5 / 4 < reserved_ || opened_ > reserved_) positions_.ShrinkToFit();
   return std::move(positions_);
 }
 
@@ -142,13 +143,13 @@ void MessageReader::CheckOneof(const FieldSchema& schema, uint32_t key, const Me
                          " may be given"));
 }
 
-void MessageReader::Read(uint32_t mapping, const Options& options, Message* message) {
+void MessageReader::Read(uint32_t mapping, const MessageSchema& schema, const Options& options,
+                         Message* message) {
   if (!Visit(mapping)) return;
   if (tree_.node(mapping).type != YamlNode::Type::kMapping) {
     if (!tree_.IsNull(mapping)) FailType(mapping, "a mapping");
     return;
   }
-  const MessageSchema& schema = SchemaOf(message->GetDescriptor());
   // Fields that are there, by index: two spellings of one field are a key given twice.
   uint64_t seen_low = 0;
   std::vector<bool> seen_high;

@@ -2,12 +2,14 @@
 #ifndef MESH_CONFIG_MESSAGE_READER_H_
 #define MESH_CONFIG_MESSAGE_READER_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <unordered_set>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "google/protobuf/message.h"
 #include "google/protobuf/struct.pb.h"
 #include "mesh/base/field_error.h"
@@ -39,7 +41,11 @@ class MessageReader {
       : tree_(tree),
         file_(std::move(file)),
         limit_(MostWork(tree)),
-        work_(work == nullptr ? &own_work_ : work) {}
+        work_(work == nullptr ? &own_work_ : work) {
+    // A key and its value are two nodes and one field.
+    reserved_ = tree.size() <= kSmallTree ? tree.size() * 5 / 8 : 64;
+    positions_.Reserve(reserved_);
+  }
   // More work than any reading of the tree is without aliases, and what they may add.
   static size_t MostWork(const YamlTree& tree) {
     return 4 * tree.size() + tree.text_size() / 16 + kMostAliased;
@@ -53,10 +59,13 @@ class MessageReader {
     uint32_t key;
     uint32_t value;
   };
-  std::vector<Entry> Entries(uint32_t mapping);
+  using EntryList = absl::InlinedVector<Entry, 12>;
+  EntryList Entries(uint32_t mapping);
 
   // Reads `mapping` into `message`, whose fields are below the field that is open.
-  void Read(uint32_t mapping, const Options& options, google::protobuf::Message* message);
+  void Read(uint32_t mapping, const Options& options, google::protobuf::Message* message) {
+    Read(mapping, SchemaOf(message->GetDescriptor()), options, message);
+  }
 
   // Reads a mapping of any form.
   void ReadStruct(uint32_t value, google::protobuf::Struct* out);
@@ -86,6 +95,8 @@ class MessageReader {
   };
   using Message = google::protobuf::Message;
 
+  // Likely one object's, so that what it takes can be told from it.
+  static constexpr size_t kSmallTree = 1000;
   // What aliases may stand for beyond what is written out, in nodes.
   static constexpr size_t kMostAliased = 100000;
   // Errors that come with a guess of what was meant, which costs.
@@ -100,6 +111,8 @@ class MessageReader {
   std::string Path() const;
   Positions::Place PlaceOf(uint32_t node) const;
 
+  void Read(uint32_t mapping, const MessageSchema& schema, const Options& options,
+            Message* message);
   void ReadField(const FieldSchema& schema, uint32_t value, const Options& options,
                  Message* message);
   void ReadMap(const FieldSchema& schema, uint32_t value, const Options& options, Message* message);
@@ -127,6 +140,8 @@ class MessageReader {
   size_t* const work_;
   bool said_exhausted_ = false;
   std::unordered_set<uint32_t> bad_keys_;  // those that an error has named
+  size_t reserved_ = 0;                    // fields that there is room for
+  size_t opened_ = 0;                      // fields that there were
 };
 
 }  // namespace mesh::config

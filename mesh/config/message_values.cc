@@ -77,7 +77,7 @@ void MessageReader::ReadValue(const FieldSchema& schema, uint32_t value, const O
     case Form::kMessage: {
       Message* sub = SubMessage(schema, message);
       // A null item of a list is an empty message.
-      if (!tree_.IsNull(value)) Read(value, options, sub);
+      if (!tree_.IsNull(value)) Read(value, *schema.message, options, sub);
       return;
     }
     case Form::kWrapper: {

@@ -28,6 +28,7 @@ class Positions {
   void OpenKey(std::string_view key, bool key_lives_forever, Place place);
   void OpenIndex(uint32_t index, Place place);
   void Close();
+  void Reserve(size_t fields) { nodes_.reserve(fields); }
   bool empty() const { return nodes_.empty(); }
   void ShrinkToFit() { nodes_.shrink_to_fit(); }
 

@@ -5,6 +5,7 @@
 #include "mesh/config/read.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <map>
 #include <optional>
 
@@ -12,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "api/kubernetes/v1/kubernetes.pb.h"
+#include "google/protobuf/arena.h"
 #include "mesh/base/strings.h"
 #include "mesh/config/kubernetes_defaults.h"
 #include "mesh/config/mesh_config.h"
@@ -24,6 +26,7 @@ namespace mesh::config {
 namespace {
 
 using Entry = MessageReader::Entry;
+using EntryList = MessageReader::EntryList;
 
 struct Chunk {
   std::string_view bytes;
@@ -102,29 +105,35 @@ class InputReader {
   ReadResult Read(std::string_view bytes) {
     if (!CheckSize(bytes)) return std::move(result_);
     if (absl::StartsWith(Absl(bytes), "\xEF\xBB\xBF")) bytes.remove_prefix(3);
-    for (const Chunk& chunk : CutDocuments(bytes)) {
-      ForEachTree(chunk, [&](const YamlTree& tree) {
-        if (tree.root() != 0 && !tree.IsNull(tree.root())) ReadRoot(tree, tree.root(), "", 0);
-      });
-    }
+    ForEachDocument(bytes, [&](const YamlTree& tree) {
+      if (tree.root() != 0 && !tree.IsNull(tree.root())) ReadRoot(tree, tree.root(), "", 0);
+    });
     return std::move(result_);
   }
 
   ReadResult ReadAny(std::string_view bytes) {
     if (!CheckSize(bytes)) return std::move(result_);
     if (absl::StartsWith(Absl(bytes), "\xEF\xBB\xBF")) bytes.remove_prefix(3);
-    for (const Chunk& chunk : CutDocuments(bytes)) {
-      ForEachTree(chunk, [&](const YamlTree& tree) {
-        if (tree.root() == 0 || tree.IsNull(tree.root())) return;
-        const YamlNode& node = tree.node(tree.root());
-        ReadObject object;
-        object.position = At(node.line, node.column);
-        KeepDocument(tree, tree.root(), &object);
-        Add(std::move(object));
-      });
-    }
+    ForEachDocument(bytes, [&](const YamlTree& tree) {
+      if (tree.root() == 0 || tree.IsNull(tree.root())) return;
+      const YamlNode& node = tree.node(tree.root());
+      ReadObject object;
+      object.position = At(node.line, node.column);
+      KeepDocument(tree, tree.root(), &object);
+      Add(std::move(object));
+    });
     return std::move(result_);
   }
+
+  // Whether it is too much.
+  bool Refuse(uint64_t bytes) {
+    if (bytes <= options_.max_bytes) return false;
+    AddBroken(YamlError{
+        absl::StrCat("the input has ", bytes, " bytes, at most ", options_.max_bytes, " are read"),
+        1, 1});
+    return true;
+  }
+  ReadResult TakeResult() { return std::move(result_); }
 
   ReadResult ReadMesh(std::string_view bytes) {
     if (!CheckSize(bytes)) return std::move(result_);
@@ -140,24 +149,65 @@ class InputReader {
           return;
         }
         found = true;
-        ReadMeshDocument(tree);
+        ReadMeshDocument(&tree);
       });
     }
-    if (!found && result_.errors.empty()) ReadMeshDocument(std::nullopt);
+    if (!found && result_.errors.empty()) ReadMeshDocument(nullptr);
     return std::move(result_);
   }
 
  private:
-  bool CheckSize(std::string_view bytes) {
-    if (bytes.size() <= options_.max_bytes) return true;
-    AddBroken(YamlError{absl::StrCat("the input has ", bytes.size(), " bytes, at most ",
-                                     options_.max_bytes, " are read"),
-                        1, 1});
-    return false;
+  bool CheckSize(std::string_view bytes) { return !Refuse(bytes.size()); }
+
+  // One parser for many documents, as beginning costs more than a small document. Where one is
+  // broken, those from there on are read one by one until it is found and said, and then there are
+  // few to a parser for a while.
+  template <class F>
+  void ForEachDocument(std::string_view bytes, F f) {
+    const std::vector<Chunk> chunks = CutDocuments(bytes);
+    size_t most = kMostTogether;
+    for (size_t begin = 0; begin < chunks.size();) {
+      const char* const start = chunks[begin].bytes.data();
+      size_t end = begin;
+      size_t size = 0;
+      while (end < chunks.size() && (end == begin || size < most)) {
+        size = chunks[end].bytes.data() + chunks[end].bytes.size() - start;
+        ++end;
+      }
+      const size_t next = ReadTogether(chunks, begin, end, std::string_view(start, size), f);
+      most = next == end ? std::min(2 * most, kMostTogether) : 1;
+      begin = next;
+    }
   }
 
+  // Where to go on: `end`, or behind the chunk that is broken.
   template <class F>
-  void ForEachTree(const Chunk& chunk, F f) {
+  size_t ReadTogether(const std::vector<Chunk>& chunks, size_t begin, size_t end,
+                      std::string_view bytes, F f) {
+    size_t at = begin;  // the chunk of the last document that was handed over
+    size_t handed = 0;  // how many of it were
+    bool broken = FindInvalidUtf8(bytes) != std::string_view::npos;
+    if (!broken) {
+      const std::unique_ptr<YamlEvents> events = ParseYaml(bytes, chunks[begin].first_line);
+      YamlError error;
+      while (tree_.Next(events.get(), &error)) {
+        while (at + 1 < end && chunks[at + 1].first_line <= tree_.line()) ++at, handed = 0;
+        ++handed;
+        work_ = 0;
+        f(tree_);
+      }
+      broken = !error.message.empty();
+    }
+    if (!broken) return end;
+    for (; at < end; ++at, handed = 0) {
+      if (!ForEachTree(chunks[at], f, handed)) return at + 1;
+    }
+    return end;
+  }
+
+  // The documents of one chunk but the first `skip`. False: there is an error, and it was said.
+  template <class F>
+  bool ForEachTree(const Chunk& chunk, F f, size_t skip = 0) {
     const size_t invalid = FindInvalidUtf8(chunk.bytes);
     if (invalid != std::string_view::npos) {
       const std::string_view before = chunk.bytes.substr(0, invalid);
@@ -166,18 +216,19 @@ class InputReader {
           "this byte is not UTF-8; save the file as UTF-8",
           chunk.first_line + static_cast<int>(std::count(before.begin(), before.end(), '\n')),
           static_cast<int>(invalid - (newline == std::string_view::npos ? 0 : newline + 1)) + 1});
-      return;
+      return false;
     }
     const std::unique_ptr<YamlEvents> events = ParseYaml(chunk.bytes, chunk.first_line);
-    for (;;) {
+    for (size_t number = 0;; ++number) {
       YamlError error;
-      const std::optional<YamlTree> tree = YamlTree::Next(events.get(), &error);
-      if (!tree.has_value()) {
-        if (!error.message.empty()) AddBroken(std::move(error));
-        return;
+      if (!tree_.Next(events.get(), &error)) {
+        if (error.message.empty()) return true;
+        AddBroken(std::move(error));
+        return false;
       }
+      if (number < skip) continue;
       work_ = 0;
-      f(*tree);
+      f(tree_);
     }
   }
 
@@ -200,7 +251,7 @@ class InputReader {
   }
 
   // What stands under `name`, without complaint.
-  static std::string_view TextOf(const YamlTree& tree, const std::vector<Entry>& entries,
+  static std::string_view TextOf(const YamlTree& tree, const EntryList& entries,
                                  std::string_view name) {
     const uint32_t value = ValueOf(tree, entries, name);
     if (value == 0 || tree.node(value).type != YamlNode::Type::kScalar || tree.IsNull(value)) {
@@ -208,15 +259,13 @@ class InputReader {
     }
     return tree.text(tree.node(value));
   }
-  static uint32_t ValueOf(const YamlTree& tree, const std::vector<Entry>& entries,
-                          std::string_view name) {
+  static uint32_t ValueOf(const YamlTree& tree, const EntryList& entries, std::string_view name) {
     for (const Entry& entry : entries) {
       if (tree.text(tree.node(entry.key)) == name) return entry.value;
     }
     return 0;
   }
-  static uint32_t KeyOf(const YamlTree& tree, const std::vector<Entry>& entries,
-                        std::string_view name) {
+  static uint32_t KeyOf(const YamlTree& tree, const EntryList& entries, std::string_view name) {
     for (const Entry& entry : entries) {
       if (tree.text(tree.node(entry.key)) == name) return entry.key;
     }
@@ -233,7 +282,7 @@ class InputReader {
       return;
     }
     MessageReader reader(tree, file_, &work_);
-    const std::vector<Entry> entries = reader.Entries(root);
+    const EntryList entries = reader.Entries(root);
     ReadObject object;
     object.position = At(node.line, node.column);
     if (!entries.empty()) {
@@ -276,7 +325,7 @@ class InputReader {
 
     if (const uint32_t metadata = ValueOf(tree, entries, "metadata");
         metadata != 0 && tree.node(metadata).type == YamlNode::Type::kMapping) {
-      const std::vector<Entry> fields = MessageReader(tree, file_, &work_).Entries(metadata);
+      const EntryList fields = MessageReader(tree, file_, &work_).Entries(metadata);
       object.name = std::string(TextOf(tree, fields, "name"));
       object.ns = std::string(TextOf(tree, fields, "namespace"));
     }
@@ -355,15 +404,26 @@ class InputReader {
                              : absl::StrCat(object.kind, " ", object.ns, "/", object.name);
   }
 
-  void ReadKnown(const YamlTree& tree, uint32_t root, const std::vector<Entry>& entries,
+  void ReadKnown(const YamlTree& tree, uint32_t root, const EntryList& entries,
                  const KindInfo& info, MessageReader* reader, ReadObject* object) {
     Resource::Parts parts;
     parts.kind = info.kind;
     parts.api_version = object->api_version;
     parts.position = object->position;
-    std::unique_ptr<google::protobuf::Message> message(info.prototype->New());
+    // One arena an object: its fields are made together and go together.
+    google::protobuf::ArenaOptions arena_options;
+    // As messages turn out, for one block to be enough; a tree may be that of many objects.
+    arena_options.start_block_size = std::clamp<size_t>(36 * tree.size() + 256, 512, 8192);
+    const auto arena = std::make_shared<google::protobuf::Arena>(arena_options);
+    google::protobuf::Message* const message = info.prototype->New(arena.get());
 
-    kubernetes::v1::ObjectMeta meta;
+    // Only for a while, so from the stack where it suffices.
+    alignas(std::max_align_t) char block[2048];
+    google::protobuf::ArenaOptions scratch_options;
+    scratch_options.initial_block = block;
+    scratch_options.initial_block_size = sizeof(block);
+    google::protobuf::Arena scratch(scratch_options);
+    auto& meta = *google::protobuf::Arena::CreateMessage<kubernetes::v1::ObjectMeta>(&scratch);
     MessageReader::Options lenient;
     lenient.strict = false;
     bool has_metadata = false;
@@ -387,7 +447,7 @@ class InputReader {
         reader->Close();
       } else if (info.istio && name == "spec") {
         reader->Open("spec", entry.key);
-        reader->Read(entry.value, MessageReader::Options(), message.get());
+        reader->Read(entry.value, MessageReader::Options(), message);
         reader->Close();
       } else if (info.istio) {
         reader->FailUnknown(entry.key, {"apiVersion", "kind", "metadata", "spec", "status"});
@@ -396,7 +456,7 @@ class InputReader {
     if (!has_metadata) {
       reader->Fail(entries.empty() ? root : entries[0].key, "metadata.name is missing");
     }
-    if (!info.istio) reader->Read(root, lenient, message.get());
+    if (!info.istio) reader->Read(root, lenient, message);
 
     FillMetadata(tree, entries, meta, reader, &parts.metadata);
     parts.metadata.name = object->name;
@@ -406,13 +466,13 @@ class InputReader {
       for (FieldError& error : object->errors) error.object = LooseName(*object);
       return;
     }
-    ApplyKubernetesDefaults(info.kind, message.get());
-    parts.spec = std::move(message);
+    ApplyKubernetesDefaults(info.kind, message);
+    parts.spec = std::shared_ptr<const google::protobuf::Message>(arena, message);
     parts.positions = reader->TakePositions();
     object->resource = std::make_shared<const Resource>(std::move(parts));
   }
 
-  static void FillMetadata(const YamlTree& tree, const std::vector<Entry>& entries,
+  static void FillMetadata(const YamlTree& tree, const EntryList& entries,
                            const kubernetes::v1::ObjectMeta& meta, MessageReader* reader,
                            Metadata* out) {
     out->labels = {meta.labels().begin(), meta.labels().end()};
@@ -434,7 +494,7 @@ class InputReader {
     }
   }
 
-  void ReadMeshDocument(const std::optional<YamlTree>& tree) {
+  void ReadMeshDocument(const YamlTree* tree) {
     ReadObject object;
     object.kind = std::string(KindName(Kind::kMeshConfig));
     object.name = "mesh";
@@ -443,7 +503,7 @@ class InputReader {
     parts.kind = Kind::kMeshConfig;
     parts.metadata.name = object.name;
     auto message = std::make_shared<istio::mesh::v1alpha1::MeshConfig>(DefaultMeshConfig());
-    if (tree.has_value()) {
+    if (tree != nullptr) {
       const YamlNode& node = tree->node(tree->root());
       object.position = At(node.line, node.column);
       MessageReader reader(*tree, file_, &work_);
@@ -463,10 +523,12 @@ class InputReader {
   }
 
   static constexpr size_t kMaxObjects = 1000000;
+  static constexpr size_t kMostTogether = 64 << 10;
 
   const ReadOptions& options_;
   const std::shared_ptr<const std::string> file_;
   ReadResult result_;
+  YamlTree tree_;    // of the document at hand
   size_t work_ = 0;  // that the document has been so far, for all its objects together
 };
 
@@ -484,6 +546,13 @@ ReadResult ReadDocuments(std::string_view file, std::string_view bytes,
 ReadResult ReadMeshConfig(std::string_view file, std::string_view bytes,
                           const ReadOptions& options) {
   return InputReader(file, options).ReadMesh(bytes);
+}
+
+std::optional<ReadResult> RefuseSize(std::string_view file, uint64_t bytes,
+                                     const ReadOptions& options) {
+  InputReader reader(file, options);
+  if (!reader.Refuse(bytes)) return std::nullopt;
+  return reader.TakeResult();
 }
 
 FieldError DuplicateError(const Resource& first, const Resource& second) {

@@ -3,7 +3,9 @@
 #define MESH_CONFIG_READ_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -88,6 +90,11 @@ ReadResult ReadMeshConfig(std::string_view file, std::string_view bytes,
 // YAML.
 ReadResult ReadDocuments(std::string_view file, std::string_view bytes,
                          const ReadOptions& options = {});
+
+// What ReadYaml says of an input of so many bytes, where that is more than it reads: for those who
+// can tell the size before they read.
+std::optional<ReadResult> RefuseSize(std::string_view file, uint64_t bytes,
+                                     const ReadOptions& options = {});
 
 // The error of the second of two objects with one key: "... is also at a.yaml:3:1, which stays in
 // force: delete one of the two or rename it".

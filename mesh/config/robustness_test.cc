@@ -7,6 +7,7 @@
 #include <iostream>
 #include <iterator>
 #include <new>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -101,8 +102,12 @@ std::vector<std::string> Samples() {
 std::vector<std::string_view> Documents(std::string_view file) {
   std::vector<std::string_view> documents;
   for (size_t begin = 0; begin < file.size();) {
-    const size_t at = file.find("\n---", begin);
-    const size_t end = at == std::string_view::npos ? file.size() : at + 1;
+    size_t end = begin;
+    do {
+      const size_t at = file.find("\n---", end);
+      end = at == std::string_view::npos ? file.size() : at + 1;
+    } while (end + 3 < file.size() &&
+             std::string_view(" \t\r\n").find(file[end + 3]) == std::string_view::npos);
     documents.push_back(file.substr(begin, end - begin));
     begin = end;
   }
@@ -111,11 +116,13 @@ std::vector<std::string_view> Documents(std::string_view file) {
 
 TEST(Robustness, EveryPrefixOfEverySample) {
   size_t prefixes = 0;
+  std::set<std::string_view> seen;
   const std::vector<std::string> samples = Samples();
   ASSERT_GE(samples.size(), 4u);
   for (const std::string& sample : samples) {
     Check(sample);
     for (std::string_view document : Documents(sample)) {
+      if (!seen.insert(document).second) continue;
       for (size_t n = 0; n <= document.size(); ++n, ++prefixes) {
         Check(document.substr(0, n));
         if (HasFatalFailure()) return;
@@ -142,6 +149,45 @@ TEST(Robustness, DamagedSamples) {
     }
   }
   std::cout << 2 * files << " damaged files\n";
+}
+
+// Documents are parsed together, and by themselves where one is broken: it must not show.
+TEST(Robustness, DocumentsAreReadAsIfEachWereAlone) {
+  const FileMutator mutator;
+  SmallRandom random(30);
+  size_t files = 0;
+  std::string many;
+  for (const std::string& sample : Samples()) {
+    many += sample + "\n---\n";
+    if (many.size() < 5000) continue;
+    for (int i = 0; i < 3; ++i, ++files) {
+      const std::string text = i == 0 ? many : mutator.Mutate(many, &random);
+      const auto describe = [](const ReadResult& read, std::string* all) {
+        for (const ReadObject& object : read.objects) {
+          absl::StrAppend(all, object.position.ToString(), " ", object.kind, " ", object.name, " ",
+                          object.skipped, "\n");
+          for (const FieldError& error : object.errors) {
+            absl::StrAppend(all, "  ", error.ToString(), "\n");
+          }
+          if (object.resource == nullptr) continue;
+          absl::StrAppend(all, "  ", object.resource->PositionOf("spec").ToString(), " ",
+                          object.resource->spec().ShortDebugString(), "\n");
+        }
+      };
+      std::string together;
+      describe(ReadYaml("x.yaml", text), &together);
+      std::string alone;
+      size_t lines = 0;
+      for (std::string_view document : Documents(text)) {
+        describe(ReadYaml("x.yaml", absl::StrCat(std::string(lines, '\n'), Absl(document))),
+                 &alone);
+        lines += std::count(document.begin(), document.end(), '\n');
+      }
+      ASSERT_EQ(together, alone) << text;
+    }
+    many.clear();
+  }
+  std::cout << files << " files of many documents\n";
 }
 
 struct Hostile {

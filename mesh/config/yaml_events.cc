@@ -81,7 +81,9 @@ class LibyamlEvents final : public YamlEvents {
     }
     holds_event_ = true;
     if (event_.type == YAML_STREAM_START_EVENT || event_.type == YAML_NO_EVENT) return Next(out);
-    *out = YamlEvent();
+    // Field by field: a whole one would be made elsewhere and copied, once for each event.
+    out->value = out->anchor = out->tag = std::string_view();
+    out->plain = false;
     const Places::Place place = places_.Of(event_.start_mark);
     out->line = first_line_ + place.line;
     out->column = 1 + place.column;

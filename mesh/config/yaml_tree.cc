@@ -116,20 +116,23 @@ class Builder {
 
 }  // namespace
 
-std::optional<YamlTree> YamlTree::Next(YamlEvents* events, YamlError* error) {
-  YamlTree tree;
-  Builder builder(&tree.nodes_, &tree.text_);
+bool YamlTree::Next(YamlEvents* events, YamlError* error) {
+  nodes_.clear();
+  text_.clear();
+  root_ = 0;
+  Builder builder(&nodes_, &text_);
   YamlEvent event;
   while (events->Next(&event)) {
-    if (event.type == YamlEvent::Type::kStreamEnd) return std::nullopt;
+    if (event.type == YamlEvent::Type::kStreamEnd) return false;
+    if (event.type == YamlEvent::Type::kDocumentStart) line_ = event.line;
     if (event.type == YamlEvent::Type::kDocumentEnd) {
-      tree.root_ = tree.nodes_.size() > 1 ? 1 : 0;
-      return tree;
+      root_ = nodes_.size() > 1 ? 1 : 0;
+      return true;
     }
-    if (!builder.Add(event, error)) return std::nullopt;
+    if (!builder.Add(event, error)) return false;
   }
   *error = events->error();
-  return std::nullopt;
+  return false;
 }
 
 Scalar YamlTree::Resolve(const YamlNode& scalar) const {

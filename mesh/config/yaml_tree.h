@@ -3,7 +3,6 @@
 #define MESH_CONFIG_YAML_TREE_H_
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -33,11 +32,15 @@ class YamlTree {
  public:
   static constexpr int kMaxDepth = 100;
 
-  // Reads the next document of `events`. nullopt: the stream has ended, or `error` says why not.
-  // Fails at nesting beyond kMaxDepth, unknown anchors, an anchor inside itself.
-  static std::optional<YamlTree> Next(YamlEvents* events, YamlError* error);
+  // Takes the next document of `events`, in place of what it held. False: the stream has ended, or
+  // `error` says why not. Fails at nesting beyond kMaxDepth, unknown anchors, an anchor inside
+  // itself.
+  bool Next(YamlEvents* events, YamlError* error);
 
+  // 0: the document is empty.
   uint32_t root() const { return root_; }
+  // Of what the document holds; of its beginning where it is empty.
+  int line() const { return root_ == 0 ? line_ : nodes_[root_].line; }
   // Follows an alias.
   const YamlNode& node(uint32_t id) const {
     const YamlNode& node = nodes_[id];
@@ -59,6 +62,7 @@ class YamlTree {
   std::vector<YamlNode> nodes_;
   std::string text_;
   uint32_t root_ = 0;
+  int line_ = 0;
 };
 
 // "a list", "a mapping", "the boolean y", "the number 5", "the string \"x\"", "null": for messages.

@@ -1,10 +1,14 @@
 #include "mesh/ctl/inputs.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <filesystem>
 #include <istream>
 #include <iterator>
 #include <numeric>
+#include <optional>
 #include <ostream>
+#include <system_error>
 #include <utility>
 
 #include "mesh/config/validate.h"
@@ -69,6 +73,13 @@ InputFiles ReadFiles(const std::vector<std::string>& paths, const config::ReadOp
       continue;
     }
     for (const std::string& file : *files) {
+      std::error_code no_size;
+      const uint64_t size = std::filesystem::file_size(file, no_size);
+      if (std::optional<config::ReadResult> refused =
+              config::RefuseSize(file, no_size ? 0 : size, options)) {
+        inputs.files.push_back({file, "", *std::move(refused)});
+        continue;
+      }
       absl::StatusOr<std::string> text = local::ReadFile(file);
       if (text.ok()) {
         add(file, *std::move(text));

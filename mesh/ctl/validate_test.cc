@@ -176,6 +176,19 @@ TEST_F(ValidateFilesTest, APathThatCannotBeReadIs65AndBeatsTheRest) {
             "meshctl: cannot read " + directory_ + "/none.yaml: No such file or directory\n");
 }
 
+TEST_F(ValidateFilesTest, AFileThatIsTooLargeIsRefusedUnread) {
+  const std::string large = Write("large.yaml", "");
+  std::filesystem::resize_file(large, 1'000'000'000'000);  // a hole: no memory holds it
+  const std::string good = Write("small.yaml", kGood);
+  const Outcome outcome = Validate("", {"-f", directory_, "-o", "json"});
+  EXPECT_EQ(outcome.code, kFailed);
+  const Json rows = Json::parse(outcome.out);
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0]["errors"][0], Json::parse(R"({"line":1,"column":1,"field":"",
+              "message":"the input has 1000000000000 bytes, at most 52428800 are read"})"));
+  EXPECT_EQ(rows[1]["valid"], true);
+}
+
 TEST(ValidateTest, WithoutAPathItIsBadUsage) {
   const Outcome outcome = Validate("");
   EXPECT_EQ(outcome.code, kUsage);

@@ -1,12 +1,15 @@
 #include "mesh/source/directory_source.h"
 
 #include <linux/capability.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -310,6 +313,58 @@ TEST_F(DirectorySourceTest, AFileThatIsTooLargeLosesNothing) {
                                     ": has 1001 bytes, at most 1000 are read; what it held before "
                                     "stays in force"));
   EXPECT_EQ(InForce(), "a=v1");
+}
+
+TEST_F(DirectorySourceTest, AFileThatWasCutOffLosesNothing) {
+  const std::string whole = Namespace("a") + "---\n" + Namespace("b");
+  Write(dir_ / "a.yaml", whole);
+  ASSERT_TRUE(Start().ok());
+  Write(dir_ / "a.yaml", "");
+  Wait([&] { return errors_.size() == 1; });
+  Replace(dir_ / "a.yaml", whole.substr(0, whole.size() - 3));
+  Wait([&] { return errors_.size() == 2; });
+  const std::string file = (dir_ / "a.yaml").string();
+  const std::string kept = "; what it held before stays in force";
+  EXPECT_THAT(
+      Errors(),
+      ElementsAre(file +
+                      ": is empty, as a full disk or a writer that was killed leaves it; delete it "
+                      "where its objects are to go" +
+                      kept,
+                  file +
+                      ": ends in the middle of a line, as a file that was cut off; end it with a "
+                      "line feed where it is whole" +
+                      kept));
+  EXPECT_EQ(InForce(), "a=v1 b=v1");
+  Write(dir_ / "a.yaml", Namespace("a", "v2"));
+  EXPECT_EQ(WaitFor("a=v2"), "a=v2") << "shorter, and whole";
+  fs::remove(dir_ / "a.yaml");
+  EXPECT_EQ(WaitFor(""), "");
+  EXPECT_EQ(Errors().size(), 2u);
+}
+
+// A real one: a file system of 16 KiB.
+TEST_F(DirectorySourceTest, AFullDiskLosesNothing) {
+  if (::mount("tmpfs", dir_.c_str(), "tmpfs", 0, "size=16k,mode=700") != 0) {
+    GTEST_SKIP() << "a file system cannot be mounted here: " << std::strerror(errno);
+  }
+  const std::string whole = Namespace("a") + "---\n" + Namespace("b");
+  Write(dir_ / "a.yaml", whole);
+  EXPECT_TRUE(Start().ok());
+  Write(dir_ / "filling", std::string(100000, 'x'));
+  {
+    std::ofstream out(dir_ / "a.yaml", std::ios::binary | std::ios::trunc);
+    out << Namespace("a", "v2") << std::string(100000, '#') << std::flush;
+    EXPECT_FALSE(out.good());
+  }
+  Wait([&] { return !errors_.empty(); });
+  EXPECT_THAT(Errors(), ElementsAre(HasSubstr("; what it held before stays in force")));
+  EXPECT_EQ(InForce(), "a=v1 b=v1");
+  fs::remove(dir_ / "filling");
+  Write(dir_ / "a.yaml", Namespace("a", "v3"));
+  EXPECT_EQ(WaitFor("a=v3"), "a=v3");
+  source_->Stop();
+  EXPECT_EQ(::umount2(dir_.c_str(), MNT_DETACH), 0);
 }
 
 TEST_F(DirectorySourceTest, ManyFilesAtOnceAreAllSeen) {
