@@ -24,6 +24,8 @@ const char* NameOf(Kind kind) {
   return kNames[static_cast<int>(kind)];
 }
 
+bool WantsHeaders(Kind kind) { return kind == Kind::kHeader || kind == Kind::kTwoHeaders; }
+
 std::shared_ptr<const route::VirtualHost> MakeHost(Kind kind, int n) {
   using Path = route::PathMatch::Kind;
   auto host = std::make_shared<route::VirtualHost>();

@@ -21,6 +21,8 @@ enum class Kind {
   kMethodQuery,  // by method and a query parameter
 };
 const char* NameOf(Kind kind);
+// Whether rules look at headers.
+bool WantsHeaders(Kind kind);
 
 // One virtual host "*" with `n` rules of this kind; the rule's id is its place.
 std::shared_ptr<const route::VirtualHost> MakeHost(Kind kind, int n);

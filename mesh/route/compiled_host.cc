@@ -9,7 +9,9 @@ namespace mesh::route {
 
 CompiledHost::CompiledHost(std::shared_ptr<const VirtualHost> source, const TableOptions& options)
     : source_(std::move(source)),
-      pool_(options.max_regex_program_size, options.regex_memory_bytes) {}
+      rules_(source_->rules.data()),
+      pool_(options.max_regex_program_size, options.regex_memory_bytes),
+      require_tls_(source_->require_tls) {}
 
 CompiledHost::Built CompiledHost::Build(std::shared_ptr<const VirtualHost> source,
                                         const TableOptions& options) {
@@ -17,32 +19,28 @@ CompiledHost::Built CompiledHost::Build(std::shared_ptr<const VirtualHost> sourc
   auto host = std::shared_ptr<CompiledHost>(new CompiledHost(std::move(source), options));
   const VirtualHost& plain = *host->source_;
   const std::string object = absl::StrCat("virtual host ", plain.name);
-  host->rules_.reserve(plain.rules.size());
-  std::vector<PathShape> shapes;
-  shapes.reserve(plain.rules.size());
+  host->indexed_ = options.index && plain.tree == nullptr;
+  if (!plain.rules.empty()) host->first_id_ = plain.rules[0].id;
+  PathIndexBuilder index(plain.rules, options);
   for (size_t i = 0; i < plain.rules.size(); ++i) {
     const PathMatch& path = plain.rules[i].path;
+    host->ids_ascend_ = host->ids_ascend_ && plain.rules[i].id == host->first_id_ + i;
     PathShape shape;
-    if (path.kind == PathMatch::Kind::kRegex || path.kind == PathMatch::Kind::kTemplate) {
+    if (host->indexed_ &&
+        (path.kind == PathMatch::Kind::kRegex || path.kind == PathMatch::Kind::kTemplate)) {
       shape = ShapeOf(PathRegexText(path));
     }
     // A bound on the program's size is RE2's to check.
-    const bool indexed =
+    const bool path_is_indexed =
         !shape.templates.empty() && options.max_regex_program_size == 0 &&
         !(path.kind == PathMatch::Kind::kTemplate && options.ignore_path_parameters);
-    CompiledRule rule;
-    std::vector<FieldError> errors =
-        CompiledRule::Compile(plain.rules[i], indexed, &host->pool_, &rule);
-    if (errors.empty()) {
-      host->rules_.push_back(std::move(rule));
-      shapes.push_back(std::move(shape));
-    }
-    for (FieldError& error : errors) {
-      error.field = absl::StrCat("routes[", i, "].", error.field);
-      built.errors.push_back(std::move(error));
+    if (host->Compile(plain.rules[i], path_is_indexed, absl::StrCat("routes[", i, "]."),
+                      &built.errors) &&
+        host->indexed_) {
+      index.Add(static_cast<uint32_t>(i), shape);
     }
   }
-  host->index_ = PathIndex::Build(host->rules_, shapes, options);
+  if (host->indexed_) host->index_ = index.Build(host->pool_);
   if (plain.tree != nullptr) {
     if (!plain.rules.empty()) {
       built.errors.push_back(
@@ -70,6 +68,18 @@ CompiledHost::Built CompiledHost::Build(std::shared_ptr<const VirtualHost> sourc
   return built;
 }
 
+bool CompiledHost::Compile(const Rule& rule, bool path_is_indexed, const std::string& field,
+                           std::vector<FieldError>* errors) {
+  std::vector<FieldError> found = CompileRule(rule, path_is_indexed, &pool_);
+  if (found.empty()) return true;
+  left_out_.insert(&rule);
+  for (FieldError& error : found) {
+    error.field = absl::StrCat(field, error.field);
+    errors->push_back(std::move(error));
+  }
+  return false;
+}
+
 void CompiledHost::CompilePredicate(const MatchTree::Predicate& predicate, const std::string& field,
                                     std::vector<FieldError>* errors) {
   if (predicate.kind == MatchTree::Predicate::Kind::kSingle) {
@@ -84,15 +94,8 @@ void CompiledHost::CompilePredicate(const MatchTree::Predicate& predicate, const
 void CompiledHost::CompileOnMatch(const MatchTree::OnMatch& on, const std::string& field,
                                   std::vector<FieldError>* errors) {
   if (on.tree != nullptr) return CompileTree(*on.tree, absl::StrCat(field, ".matcher"), errors);
-  std::vector<CompiledRule>& rules = actions_[&on];
-  for (const Rule& plain : on.rules) {
-    CompiledRule rule;
-    std::vector<FieldError> found = CompiledRule::Compile(plain, false, &pool_, &rule);
-    if (found.empty()) rules.push_back(std::move(rule));
-    for (FieldError& error : found) {
-      error.field = absl::StrCat(field, ".action.", error.field);
-      errors->push_back(std::move(error));
-    }
+  for (const Rule& rule : on.rules) {
+    Compile(rule, false, absl::StrCat(field, ".action."), errors);
   }
 }
 
@@ -167,26 +170,28 @@ const MatchTree::OnMatch* CompiledHost::Walk(const MatchTree& tree, const Input&
   return tree.otherwise ? Enter(*tree.otherwise, input) : nullptr;
 }
 
-const Rule* CompiledHost::Scan(const Input& input,
-                               const std::function<void(const CompiledRule&)>& seen) const {
-  const std::vector<CompiledRule>* rules = &rules_;
-  if (source_->tree != nullptr) {
-    const MatchTree::OnMatch* action = Walk(*source_->tree, input);
-    if (action == nullptr) return nullptr;
-    rules = &actions_.at(action);
-  }
-  for (const CompiledRule& rule : *rules) {
-    if (seen) seen(rule);
-    if (rule.Matches(input, pool_)) return &rule.rule();
-  }
-  return nullptr;
-}
-
-bool CompiledHost::Find(const Input& input, uint32_t* id) const {
-  if (source_->tree == nullptr) return index_.Find(input, rules_, pool_, id);
+bool CompiledHost::FindByScan(const Input& input, uint32_t* id) const {
   const Rule* rule = Scan(input);
   if (rule != nullptr) *id = rule->id;
   return rule != nullptr;
+}
+
+const Rule* CompiledHost::Scan(const Input& input,
+                               const std::function<void(const Rule&)>& seen) const {
+  const std::vector<Rule>* rules = &source_->rules;
+  if (source_->tree != nullptr) {
+    const MatchTree::OnMatch* action = Walk(*source_->tree, input);
+    if (action == nullptr) return nullptr;
+    rules = &action->rules;
+  }
+  for (const Rule& rule : *rules) {
+    if (!left_out_.empty() && left_out_.contains(&rule)) continue;
+    if (seen) seen(rule);
+    if (MatchesPath(rule, pool_, input) && MatchesConditions(rule, pool_, input.request)) {
+      return &rule;
+    }
+  }
+  return nullptr;
 }
 
 }  // namespace mesh::route

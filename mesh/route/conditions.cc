@@ -222,7 +222,7 @@ std::string PathRegexText(const PathMatch& match) {
   return text.ok() ? *text : "";
 }
 
-absl::StatusOr<const re2::RE2*> RegexPool::Add(const std::string& pattern) {
+absl::Status RegexPool::Add(const void* user, const std::string& pattern) {
   std::unique_ptr<re2::RE2>& slot = regexes_[pattern];
   if (slot == nullptr) {
     re2::RE2::Options options(re2::RE2::Quiet);
@@ -241,28 +241,26 @@ absl::StatusOr<const re2::RE2*> RegexPool::Add(const std::string& pattern) {
     }
     slot = std::move(regex);
   }
-  return slot.get();
+  users_[user] = slot.get();
+  return absl::OkStatus();
 }
 
-const re2::RE2* RegexPool::Find(std::string_view pattern) const {
-  const auto found = regexes_.find(Absl(pattern));
-  return found == regexes_.end() ? nullptr : found->second.get();
+const re2::RE2* RegexPool::Find(const void* user) const {
+  const auto found = users_.find(user);
+  return found == users_.end() ? nullptr : found->second;
 }
 
-Input::Input(const Request& r, bool ignore_path_parameters)
-    : request(r),
-      path(http::WithoutQuery(r.path)),
-      whole_path(path),
-      has_path(r.path.data() != nullptr) {
-  if (!ignore_path_parameters || path.find(';') == std::string_view::npos) return;
+void Input::CutParameters(absl::InlinedVector<char, 256>* bytes) {
+  if (whole_path.find(';') == std::string_view::npos) return;
   // Of each segment, what begins with ';'.
   bool parameter = false;
-  for (const char c : path) {
+  for (const char c : whole_path) {
     if (c == '/') parameter = false;
     if (c == ';') parameter = true;
-    if (!parameter) shortened_.push_back(c);
+    if (!parameter) bytes->push_back(c);
   }
-  path = std::string_view(shortened_.data(), shortened_.size());
+  path = std::string_view(bytes->data(), bytes->size());
+  marked = nullptr;
 }
 
 HeaderValues::HeaderValues(const Request& request, std::string_view name) {
@@ -306,7 +304,7 @@ absl::Status CompileString(const StringMatch& match, RegexPool* pool) {
     }
     return absl::OkStatus();
   }
-  return pool->Add(match.text).status();
+  return pool->Add(&match, match.text);
 }
 
 bool MatchString(const StringMatch& match, const RegexPool& pool, std::string_view value) {
@@ -326,7 +324,7 @@ bool MatchString(const StringMatch& match, const RegexPool& pool, std::string_vi
       return match.ignore_case ? ContainsIgnoreCase(value, text)
                                : value.find(text) != std::string_view::npos;
     case StringMatch::Kind::kRegex: {
-      const re2::RE2* regex = pool.Find(text);
+      const re2::RE2* regex = pool.Find(&match);
       return regex != nullptr && re2::RE2::FullMatch(Piece(value), *regex);
     }
   }
@@ -412,31 +410,18 @@ std::string WhyConditionFails(const Condition& condition, const Request& request
                       ": does not match");
 }
 
-std::vector<FieldError> CompiledRule::Compile(const Rule& rule, bool path_is_indexed,
-                                              RegexPool* pool, CompiledRule* out) {
+std::vector<FieldError> CompileRule(const Rule& rule, bool path_is_indexed, RegexPool* pool) {
   std::vector<FieldError> errors;
   const auto fail = [&](std::string field, std::string_view message) {
     errors.push_back({rule.position, "", std::move(field), std::string(message)});
   };
-  out->rule_ = &rule;
-  if (path_is_indexed) {
-    out->path_regex_ = nullptr;
-  } else if (rule.path.kind == PathMatch::Kind::kRegex) {
-    absl::StatusOr<const re2::RE2*> regex = pool->Add(rule.path.text);
-    if (regex.ok()) {
-      out->path_regex_ = *regex;
-    } else {
-      fail("match.safe_regex", Std(regex.status().message()));
-    }
-  } else if (rule.path.kind == PathMatch::Kind::kTemplate) {
-    absl::StatusOr<std::string> text = TemplateRegex(rule.path.text);
-    absl::StatusOr<const re2::RE2*> regex =
-        text.ok() ? pool->Add(*text) : absl::StatusOr<const re2::RE2*>(text.status());
-    if (regex.ok()) {
-      out->path_regex_ = *regex;
-    } else {
-      fail("match.path_match_policy", Std(regex.status().message()));
-    }
+  if (!path_is_indexed && rule.path.kind == PathMatch::Kind::kRegex) {
+    const absl::Status status = pool->Add(&rule.path, rule.path.text);
+    if (!status.ok()) fail("match.safe_regex", Std(status.message()));
+  } else if (!path_is_indexed && rule.path.kind == PathMatch::Kind::kTemplate) {
+    const absl::StatusOr<std::string> text = TemplateRegex(rule.path.text);
+    const absl::Status status = text.ok() ? pool->Add(&rule.path, *text) : text.status();
+    if (!status.ok()) fail("match.path_match_policy", Std(status.message()));
   }
   size_t counts[std::variant_size_v<Condition>] = {};
   for (const Condition& condition : rule.conditions) {
@@ -450,10 +435,10 @@ std::vector<FieldError> CompiledRule::Compile(const Rule& rule, bool path_is_ind
   return errors;
 }
 
-bool CompiledRule::MatchesPath(const Input& input) const {
-  const PathMatch& match = rule_->path;
+bool MatchesPath(const Rule& rule, const RegexPool& pool, const Input& input) {
+  const PathMatch& match = rule.path;
   if (match.kind == PathMatch::Kind::kConnect) return IsConnect(input.request);
-  if (!input.has_path) return false;
+  if (!input.has_path()) return false;
   const std::string_view path = input.path;
   const std::string_view text = match.text;
   switch (match.kind) {
@@ -469,7 +454,9 @@ bool CompiledRule::MatchesPath(const Input& input) const {
     case PathMatch::Kind::kRegex:
     case PathMatch::Kind::kTemplate: {
       const std::string_view seen = match.kind == PathMatch::Kind::kRegex ? path : input.whole_path;
-      if (path_regex_ != nullptr) return re2::RE2::FullMatch(Piece(seen), *path_regex_);
+      if (const re2::RE2* regex = pool.Find(&match)) {
+        return re2::RE2::FullMatch(Piece(seen), *regex);
+      }
       // The index has it without RE2; only explanations and tests come by here.
       const re2::RE2 regex(PathRegexText(match), re2::RE2::Quiet);
       return re2::RE2::FullMatch(Piece(seen), regex);
@@ -480,21 +467,21 @@ bool CompiledRule::MatchesPath(const Input& input) const {
   return false;
 }
 
-bool CompiledRule::MatchesConditions(const Input& input, const RegexPool& pool) const {
-  for (const Condition& condition : rule_->conditions) {
-    if (!MatchCondition(condition, pool, input.request)) return false;
+bool MatchesConditions(const Rule& rule, const RegexPool& pool, const Request& request) {
+  for (const Condition& condition : rule.conditions) {
+    if (!MatchCondition(condition, pool, request)) return false;
   }
   return true;
 }
 
-std::string CompiledRule::WhyNot(const Input& input, const RegexPool& pool) const {
-  if (!MatchesPath(input)) {
-    const PathMatch& match = rule_->path;
+std::string WhyNot(const Rule& rule, const RegexPool& pool, const Input& input) {
+  if (!MatchesPath(rule, pool, input)) {
+    const PathMatch& match = rule.path;
     const std::string path =
         Quote(match.kind == PathMatch::Kind::kTemplate ? input.whole_path : input.path);
     const std::string text =
         absl::StrCat("\"", match.text, "\"", match.ignore_case ? " (without case)" : "");
-    if (!input.has_path && match.kind != PathMatch::Kind::kConnect) return "path: is missing";
+    if (!input.has_path() && match.kind != PathMatch::Kind::kConnect) return "path: is missing";
     switch (match.kind) {
       case PathMatch::Kind::kPrefix:
         return absl::StrCat("path: ", path, " does not have the prefix ", text);
@@ -510,7 +497,7 @@ std::string CompiledRule::WhyNot(const Input& input, const RegexPool& pool) cons
         return absl::StrCat("method: ", Quote(input.request.method), " is not CONNECT");
     }
   }
-  for (const Condition& condition : rule_->conditions) {
+  for (const Condition& condition : rule.conditions) {
     if (!MatchCondition(condition, pool, input.request)) {
       return WhyConditionFails(condition, input.request);
     }

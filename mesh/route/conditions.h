@@ -10,7 +10,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
+#include "mesh/route/marked_path.h"
 #include "mesh/route/request.h"
 #include "mesh/route/rule.h"
 #include "mesh/route/table.h"
@@ -18,21 +18,23 @@
 
 namespace mesh::route {
 
-// The regexes of one virtual host, each compiled once.
+// The regexes of one virtual host, each compiled once, by who uses them: the address of the
+// StringMatch or PathMatch that holds the pattern. These must stay where they are.
 class RegexPool {
  public:
   RegexPool(int max_program_size, int64_t memory_bytes)
       : max_program_size_(max_program_size), memory_bytes_(memory_bytes) {}
 
-  // The compiled form, kept; or RE2's words for what is wrong.
-  absl::StatusOr<const re2::RE2*> Add(const std::string& pattern);
-  // One added before, or null.
-  const re2::RE2* Find(std::string_view pattern) const;
+  // RE2's words for what is wrong.
+  absl::Status Add(const void* user, const std::string& pattern);
+  // Null for one that was not added.
+  const re2::RE2* Find(const void* user) const;
 
  private:
   const int max_program_size_;
   const int64_t memory_bytes_;
   absl::flat_hash_map<std::string, std::unique_ptr<re2::RE2>> regexes_;
+  absl::flat_hash_map<const void*, const re2::RE2*> users_;
 };
 
 // The parts of a request that every rule looks at, made once.
@@ -41,15 +43,17 @@ struct Input {
   std::string_view path;  // without query and fragment, without parameters where they are ignored
   // The same with parameters: templates always see them.
   std::string_view whole_path;
-  bool has_path = true;
 
-  Input(const Request& r, bool ignore_path_parameters);
-  Input(const Input&) = delete;
-  Input& operator=(const Input&) = delete;
-
- private:
-  // The path where parameters were taken out of it.
-  absl::InlinedVector<char, 256> shortened_;
+  MESH_ROUTE_INLINE explicit Input(const Request& r)
+      : request(r), path(PathOf(r.path)), whole_path(path) {}
+  // Where its marks will be wanted: of r.path.
+  MESH_ROUTE_INLINE Input(const Request& r, const MarkedPath& marks)
+      : request(r), path(marks.text), whole_path(path), marked(&marks) {}
+  // Null where it was not asked for.
+  const MarkedPath* marked = nullptr;
+  bool has_path() const { return whole_path.data() != nullptr; }
+  // Takes the parameters out of `path`, which may then be a view of `bytes`.
+  void CutParameters(absl::InlinedVector<char, 256>* bytes);
 };
 
 // The values of a header, pseudo headers included.
@@ -92,30 +96,15 @@ absl::Status CompileString(const StringMatch& match, RegexPool* pool);
 bool MatchString(const StringMatch& match, const RegexPool& pool, std::string_view value);
 bool MatchHeader(const HeaderMatch& match, const RegexPool& pool, const Request& request);
 
-// The rule's path matcher and conditions as they are tried. Borrows from the rule and the pool.
-class CompiledRule {
- public:
-  // Errors name the field below the rule: "match.headers[1].string_match: ...".
-  // With `path_is_indexed` the path's regex is known to be good and not compiled.
-  static std::vector<FieldError> Compile(const Rule& rule, bool path_is_indexed, RegexPool* pool,
-                                         CompiledRule* out);
+// Adds what the rule needs to the pool. Errors name the field below the rule:
+// "match.headers[1].string_match: ...". With `path_is_indexed` the path's regex is known to be good
+// and not compiled.
+std::vector<FieldError> CompileRule(const Rule& rule, bool path_is_indexed, RegexPool* pool);
 
-  bool MatchesPath(const Input& input) const;
-  bool MatchesConditions(const Input& input, const RegexPool& pool) const;
-  bool Matches(const Input& input, const RegexPool& pool) const {
-    return MatchesPath(input) && MatchesConditions(input, pool);
-  }
-  // The first thing that fails, in words; "" where all hold.
-  std::string WhyNot(const Input& input, const RegexPool& pool) const;
-
-  const Rule& rule() const { return *rule_; }
-  // Compiled only where the index cannot do without (kRegex, kTemplate); else null.
-  const re2::RE2* path_regex() const { return path_regex_; }
-
- private:
-  const Rule* rule_ = nullptr;
-  const re2::RE2* path_regex_ = nullptr;  // kRegex, kTemplate
-};
+bool MatchesPath(const Rule& rule, const RegexPool& pool, const Input& input);
+bool MatchesConditions(const Rule& rule, const RegexPool& pool, const Request& request);
+// The first thing that fails, in words; "" where the rule accepts the request.
+std::string WhyNot(const Rule& rule, const RegexPool& pool, const Input& input);
 
 // CONNECT, or an upgrade to connect-udp.
 bool IsConnect(const Request& request);

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
+#include "mesh/route/text_table.h"
 
 namespace mesh::route {
 
@@ -28,22 +28,32 @@ class HostIndex {
   // Call once, after the last Add.
   void Finish();
 
-  // `host` as received; it is compared in lower case. One hash look-up for each distinct length of
-  // a wildcard that is shorter than the host.
-  Found Find(std::string_view host) const;
+  // `host` as received; it is compared in lower case. One hash look-up, and where no exact domain
+  // matches one for each distinct length of a wildcard that is shorter than the host.
+  Found Find(std::string_view host) const {
+    if (only_any_) return {any_, any_ == kNone ? How::kNone : How::kAny, 0};
+    // Domains are in lower case: what equals one needs no copy.
+    const uint32_t exact = exact_.empty() || host.empty() ? kNone : exact_.Find(host);
+    return exact != kNone ? Found{exact, How::kExact, 0} : FindOther(host);
+  }
 
  private:
   struct Wildcards {
     size_t length;
-    absl::flat_hash_map<std::string, uint32_t> parts;
+    TextTable parts;
   };
   static bool AddTo(std::vector<Wildcards>* wildcards, std::string_view part, uint32_t host);
+  // `front` and `back` are what the longest domain could need of the host, in lower case.
+  Found FindWildcard(std::string_view front, std::string_view back, size_t size) const;
+  Found FindOther(std::string_view host) const;
+  Found FindLower(std::string_view host) const;
 
-  absl::flat_hash_map<std::string, uint32_t> exact_;
-  size_t longest_exact_ = 0;
+  TextTable exact_;
   std::vector<Wildcards> suffixes_;  // longest first
   std::vector<Wildcards> prefixes_;
+  size_t longest_ = 0;  // of all
   uint32_t any_ = kNone;
+  bool only_any_ = true;
 };
 
 }  // namespace mesh::route

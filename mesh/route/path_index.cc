@@ -2,9 +2,8 @@
 
 #include <algorithm>
 
-#include "absl/container/flat_hash_map.h"
-#include "absl/container/inlined_vector.h"
 #include "mesh/base/strings.h"
+#include "mesh/http/host.h"
 #include "mesh/route/regex/literals.h"
 
 namespace mesh::route {
@@ -16,9 +15,15 @@ constexpr size_t kMergedMost = 16;
 constexpr size_t kExpandedMost = 64;
 
 // The same templates with every choice written out, or none where there would be too many.
-std::vector<regex::Template> Expand(const std::vector<regex::Template>& templates) {
+std::vector<regex::Template> Expand(std::vector<regex::Template> templates) {
   std::vector<regex::Template> done;
-  for (const regex::Template& pattern : templates) {
+  for (regex::Template& pattern : templates) {
+    if (std::none_of(pattern.parts.begin(), pattern.parts.end(), [](const auto& part) {
+          return part.kind == regex::TemplatePart::Kind::kChoice;
+        })) {
+      done.push_back(std::move(pattern));
+      continue;
+    }
     std::vector<regex::Template> open(1);
     for (const regex::TemplatePart& part : pattern.parts) {
       if (part.kind != regex::TemplatePart::Kind::kChoice) {
@@ -52,141 +57,160 @@ PathShape ShapeOf(const std::string& regex) {
   const bool deterministic =
       std::all_of(templates.begin(), templates.end(),
                   [](const regex::Template& pattern) { return pattern.deterministic; });
-  if (deterministic) shape.templates = Expand(templates);
+  if (deterministic) shape.templates = Expand(std::move(templates));
   if (shape.templates.empty()) shape.literal_prefix = regex::LiteralPrefix(regex);
   return shape;
 }
 
-PathIndex PathIndex::Build(const std::vector<CompiledRule>& rules,
-                           const std::vector<PathShape>& shapes, const TableOptions& options) {
-  PathIndex index;
-  index.ids_.reserve(rules.size());
-  PathTrieBuilder trie(false), folded(true);
-  struct Exact {
-    absl::string_view path;
-    absl::InlinedVector<Entry, 1> entries;
-    bool closed = false;  // an unconditional rule is among them
+PathIndexBuilder::PathIndexBuilder(const std::vector<Rule>& rules, const TableOptions& options)
+    : rules_(rules), options_(options) {}
+
+void PathIndexBuilder::Add(uint32_t i, const PathShape& shape) {
+  const PathMatch& path = rules_[i].path;
+  const bool unconditional = rules_[i].conditions.empty();
+  const auto add = [&](Entry::Kind kind) {
+    if (path.text.size() >= PathTrieBuilder::kLongest) {
+      index_.others_.push_back(i);
+    } else if (path.ignore_case) {
+      index_.longest_folded_ = std::max(index_.longest_folded_, path.text.size());
+      folded_.Add(http::LowerCase(path.text), kind, i, unconditional);
+    } else {
+      trie_.Add(path.text, kind, i, unconditional);
+    }
   };
-  std::vector<Exact> exact;
-  absl::flat_hash_map<absl::string_view, uint32_t> exact_by_path;
-  for (uint32_t i = 0; i < rules.size(); ++i) {
-    const Rule& rule = rules[i].rule();
-    index.ids_.push_back(rule.id);
-    const bool unconditional = rule.conditions.empty();
-    PathTrieBuilder& builder = rule.path.ignore_case ? folded : trie;
-    switch (rule.path.kind) {
-      case PathMatch::Kind::kPrefix:
-        builder.Add(rule.path.text, Entry::Kind::kAnything, i, unconditional);
-        break;
-      case PathMatch::Kind::kSeparatedPrefix:
-        builder.Add(rule.path.text, Entry::Kind::kSeparated, i, unconditional);
-        break;
-      case PathMatch::Kind::kExact: {
-        if (rule.path.ignore_case) {
-          builder.Add(rule.path.text, Entry::Kind::kEnd, i, unconditional);
-          break;
-        }
-        const auto [found, added] =
-            exact_by_path.emplace(rule.path.text, static_cast<uint32_t>(exact.size()));
-        if (added) exact.push_back({rule.path.text, {}, false});
-        Exact& here = exact[found->second];
-        if (here.closed) break;
-        here.entries.emplace_back(i, Entry::Kind::kEnd, unconditional);
-        here.closed = unconditional;
+  switch (path.kind) {
+    case PathMatch::Kind::kPrefix:
+      add(Entry::Kind::kAnything);
+      break;
+    case PathMatch::Kind::kSeparatedPrefix:
+      add(Entry::Kind::kSeparated);
+      break;
+    case PathMatch::Kind::kExact: {
+      if (path.ignore_case) {
+        add(Entry::Kind::kEnd);
         break;
       }
-      case PathMatch::Kind::kTemplate:
-      case PathMatch::Kind::kRegex:
-        // Templates of the API see path parameters even where all else does not.
-        if (rule.path.kind == PathMatch::Kind::kTemplate && options.ignore_path_parameters) {
-          index.others_.push_back(i);
-        } else if (shapes[i].templates.empty()) {
-          trie.Add(shapes[i].literal_prefix, Entry::Kind::kAsk, i, unconditional);
-        } else {
-          for (const regex::Template& one : shapes[i].templates) trie.Add(one, i, unconditional);
-        }
-        break;
-      case PathMatch::Kind::kConnect:
-        index.connect_.push_back(i);
-        break;
+      const auto [found, added] =
+          exact_by_path_.emplace(Absl(path.text), static_cast<uint32_t>(exact_.size()));
+      if (added) exact_.emplace_back().path = path.text;
+      Exact& here = exact_[found->second];
+      if (here.closed) break;
+      here.entries.emplace_back(i, Entry::Kind::kEnd, unconditional);
+      here.closed = unconditional;
+      break;
     }
+    case PathMatch::Kind::kTemplate:
+    case PathMatch::Kind::kRegex:
+      // Templates of the API see path parameters even where all else does not.
+      if ((path.kind == PathMatch::Kind::kTemplate && options_.ignore_path_parameters) ||
+          path.text.size() >= PathTrieBuilder::kLongest) {
+        index_.others_.push_back(i);
+      } else if (shape.templates.empty()) {
+        trie_.Add(shape.literal_prefix, Entry::Kind::kAsk, i, unconditional);
+      } else {
+        for (const regex::Template& one : shape.templates) trie_.Add(one, i, unconditional);
+      }
+      break;
+    case PathMatch::Kind::kConnect:
+      index_.connect_.push_back(i);
+      break;
   }
-  index.trie_ = trie.Build(rules, options.regex_memory_bytes, &index.lists_);
-  index.folded_ = folded.Build(rules, options.regex_memory_bytes, &index.lists_);
-  if (exact.empty()) return index;
-  index.exact_.Reserve(exact.size());
-  std::vector<Entry> merged;
-  for (const Exact& one : exact) {
-    const std::string_view path = Std(one.path);
-    merged.clear();
-    ExactPaths::Answer answer;
-    answer.complete = one.entries.size() <= kMergedMost &&
-                      index.trie_.Collect(path, index.lists_, kMergedMost, &merged) &&
-                      index.folded_.Collect(path, index.lists_, kMergedMost, &merged);
-    if (!answer.complete) merged.clear();
-    // What leads here matches this path, wherever in the trie it stood.
-    for (Entry& entry : merged) {
-      entry = Entry(entry.rule(), Entry::Kind::kAnything, entry.unconditional());
-    }
-    merged.insert(merged.end(), one.entries.begin(), one.entries.end());
-    std::sort(merged.begin(), merged.end(), [](Entry a, Entry b) { return a.rule() < b.rule(); });
-    const auto cut = std::find_if(merged.begin(), merged.end(),
-                                  [](Entry entry) { return entry.unconditional(); });
-    if (cut != merged.end()) merged.erase(cut + 1, merged.end());
-    answer.only = merged.size() == 1 && merged[0].unconditional();
-    if (answer.only) {
-      answer.rule = merged[0].rule();
-      answer.id = index.ids_[answer.rule];
-    } else {
-      answer.rule = index.lists_.Add(merged, rules);
-    }
-    index.exact_.Add(path, answer);
-  }
-  index.exact_.Finish();
-  return index;
 }
 
-bool PathIndex::Find(const Input& input, const std::vector<CompiledRule>& rules,
-                     const RegexPool& pool, uint32_t* id) const {
-  const std::string_view path = input.path;
-  ExactPaths::Answer answer;
-  bool known = input.has_path && !exact_.empty() && exact_.Find(path, &answer);
-  if (known && answer.only && answer.complete && connect_.empty() && others_.empty()) {
-    *id = answer.id;
-    return true;
+void PathIndexBuilder::AddExact(const Exact& exact, std::vector<Entry>* merged) {
+  merged->clear();
+  const MarkedPath path(exact.path);
+  const std::string lower = index_.folded_.empty() ? "" : http::LowerCase(exact.path);
+  const bool complete =
+      exact.entries.size() <= kMergedMost &&
+      index_.trie_.Collect(path, index_.lists_, kMergedMost, merged) &&
+      index_.folded_.Collect(MarkedPath(lower), index_.lists_, kMergedMost, merged);
+  if (!complete) merged->clear();
+  // What leads here matches this path, wherever in the trie it stood.
+  for (Entry& entry : *merged) {
+    entry = Entry(entry.rule(), Entry::Kind::kAnything, entry.unconditional());
   }
+  merged->insert(merged->end(), exact.entries.begin(), exact.entries.end());
+  std::sort(merged->begin(), merged->end(), [](Entry a, Entry b) { return a.rule() < b.rule(); });
+  const auto cut = std::find_if(merged->begin(), merged->end(),
+                                [](Entry entry) { return entry.unconditional(); });
+  if (cut != merged->end()) merged->erase(cut + 1, merged->end());
+  uint32_t answer = complete ? PathIndex::kComplete : 0;
+  if (merged->size() == 1 && (*merged)[0].unconditional()) {
+    answer |= PathIndex::kOnly | (*merged)[0].rule();
+    if (complete && index_.connect_.empty() && index_.others_.empty()) answer |= PathIndex::kWhole;
+  } else {
+    answer |= index_.lists_.Add(*merged, rules_.data());
+  }
+  index_.exact_.Add(exact.path, answer);
+}
+
+PathIndex PathIndexBuilder::Build(const RegexPool& pool) {
+  index_.trie_ = trie_.Build(rules_.data(), pool, options_.regex_memory_bytes, &index_.lists_);
+  index_.folded_ = folded_.Build(rules_.data(), pool, options_.regex_memory_bytes, &index_.lists_);
+  size_t bytes = 0;
+  for (const Exact& one : exact_) bytes += one.path.size();
+  if (!exact_.empty()) index_.exact_.Reserve(exact_.size(), bytes);
+  std::vector<Entry> merged;
+  for (const Exact& one : exact_) AddExact(one, &merged);
+  index_.exact_.Finish();
+  index_.lists_.Finish();
+  index_.only_trie_ = !index_.trie_.empty() && index_.folded_.empty() && index_.connect_.empty() &&
+                      index_.others_.empty();
+  return std::move(index_);
+}
+
+uint32_t PathIndex::FindBeside(const Input& input, const Rule* rules, const RegexPool& pool,
+                               uint32_t known) const {
   Search search(input, rules, pool);
+  if (only_trie_ && known == TextTable::kNone) {
+    if (!input.has_path()) return Search::kNone;
+    if (input.marked != nullptr) {
+      trie_.Find(*input.marked, lists_, &search);
+    } else {
+      trie_.Find(MarkedPath(input.path), lists_, &search);
+    }
+    return search.best;
+  }
   if (!connect_.empty() && IsConnect(input.request)) {
     for (const uint32_t rule : connect_) {
-      if (rules[rule].MatchesConditions(input, pool)) {
+      if (MatchesConditions(rules[rule], pool, input.request)) {
         search.best = rule;
         break;
       }
     }
   }
-  if (input.has_path) {
-    if (known && answer.only) {
-      search.best = std::min(search.best, answer.rule);
-    } else if (known) {
-      lists_.FindIn(answer.rule, path, path.size(), &search);
-    }
-    if (!known || !answer.complete) {
-      trie_.Find(path, lists_, &search);
-      folded_.Find(path, lists_, &search);
-    }
-    for (const uint32_t rule : others_) {
-      if (rule >= search.best) break;
-      if (rules[rule].Matches(input, pool)) search.best = rule;
+  if (!input.has_path()) return search.best;
+  bool complete = false;
+  if (known != TextTable::kNone) {
+    complete = (known & kComplete) != 0;
+    if ((known & kOnly) != 0) {
+      search.best = std::min(search.best, known & kNumber);
+    } else {
+      lists_.FindIn(known & kNumber, input.path.size(), &search);
     }
   }
-  if (search.best == Search::kNone) return false;
-  *id = ids_[search.best];
-  return true;
+  if (!complete) {
+    if (!trie_.empty()) trie_.Find(MarkedPath(input.path), lists_, &search);
+    if (!folded_.empty()) {
+      // One byte more than any of its texts has, so that a longer path ends nowhere in it.
+      absl::InlinedVector<char, 256> lower;
+      for (const char c : input.path.substr(0, longest_folded_ + 1)) {
+        lower.push_back(http::LowerCase(c));
+      }
+      folded_.Find(MarkedPath(std::string_view(lower.data(), lower.size())), lists_, &search);
+    }
+  }
+  for (const uint32_t rule : others_) {
+    if (rule >= search.best) break;
+    if (search.Accepts(Entry(rule, Entry::Kind::kAsk, false), 0)) search.best = rule;
+  }
+  return search.best;
 }
 
 size_t PathIndex::memory_bytes() const {
-  return ids_.capacity() * sizeof(uint32_t) + lists_.memory_bytes() + exact_.memory_bytes() +
-         trie_.memory_bytes() + folded_.memory_bytes();
+  return lists_.memory_bytes() + exact_.memory_bytes() + trie_.memory_bytes() +
+         folded_.memory_bytes() + (connect_.capacity() + others_.capacity()) * sizeof(uint32_t);
 }
 
 }  // namespace mesh::route

@@ -1,11 +1,7 @@
-// Path patterns in a radix trie: literals, runs of bytes ("[^/]+", ".*") and, at each node, the
-// rules that may match there. Private to mesh/route.
+// Path patterns in a trie: literals, runs of bytes ("[^/]+", ".*") and, at each node, the rules
+// that may match there. Private to mesh/route.
 //
-//   PathTrieBuilder builder(/*ignore_case=*/false);
-//   builder.AddPrefix("/cart", rule);
-//   builder.AddTemplate(template, rule);
-//   PathTrie trie = builder.Build(rules, &lists);
-//   trie.Find(path, lists, &search);
+//   trie.Find(MarkedPath(input.path), lists, &search);
 #ifndef MESH_ROUTE_PATH_TRIE_H_
 #define MESH_ROUTE_PATH_TRIE_H_
 
@@ -15,8 +11,10 @@
 #include <string_view>
 #include <vector>
 
-#include "mesh/route/regex/template.h"
+#include "mesh/route/marked_path.h"
+#include "mesh/route/regex/byte_set.h"
 #include "mesh/route/rule_lists.h"
+#include "mesh/route/text.h"
 #include "re2/set.h"
 
 namespace mesh::route {
@@ -25,11 +23,10 @@ namespace mesh::route {
 // by one: slow, never wrong.
 class RegexGroup {
  public:
-  // Ascending; each has its own compiled regex.
-  RegexGroup(std::vector<uint32_t> rules_of, const std::vector<CompiledRule>& rules,
+  // Ascending; each has its own compiled regex in the pool.
+  RegexGroup(std::vector<uint32_t> rules_of, const Rule* rules, const RegexPool& pool,
              int64_t memory_bytes);
-  void FindIn(std::string_view path, Search* search) const;
-  const std::vector<uint32_t>& rules() const { return rules_; }
+  void FindIn(Search* search) const;
 
  private:
   const std::vector<uint32_t> rules_;
@@ -39,93 +36,83 @@ class RegexGroup {
 class PathTrie {
  public:
   // Sets search->best to the first rule that matches, if it is before what has been found.
-  // Cost: O(bytes of the path) and the lists on its way; each node is visited at most once.
-  void Find(std::string_view path, const RuleLists& lists, Search* search) const {
-    if (!nodes_.empty()) Walk(0, path, 0, lists, search);
-  }
+  // Not for an empty trie. Cost: O(bytes of the path) and the lists on its way; each node is
+  // visited at most once.
+  void Find(const MarkedPath& path, const RuleLists& lists, Search* search) const;
   // Every entry of a list that `path` leads to, in no order. False where a regex would have to be
   // asked, or after more than `limit`.
-  bool Collect(std::string_view path, const RuleLists& lists, size_t limit,
+  bool Collect(const MarkedPath& path, const RuleLists& lists, size_t limit,
                std::vector<Entry>* entries) const;
 
-  uint32_t first_rule() const { return nodes_.empty() ? Search::kNone : nodes_[0].first_rule; }
-  bool empty() const { return nodes_.empty(); }
+  bool empty() const { return arena_.empty(); }
   size_t memory_bytes() const;
 
  private:
   friend class PathTrieBuilder;
 
-  struct Node {
-    uint32_t label = 0;  // where its text begins
-    uint32_t label_size = 0;
-    uint32_t first_rule = Search::kNone;  // of it and all below
-    uint32_t list = RuleLists::kNoList;
-    uint32_t children = 0;  // into child_bytes_ and child_nodes_
-    uint16_t child_count = 0;
-    uint16_t run_count = 0;
-    uint32_t runs = 0;
-    uint32_t regexes = UINT32_MAX;
+  // A node is a few words of the arena: its first rule (the least at or below it), its parent where
+  // it is found by hash, the size of its label and its flags, the label's bytes, then what the
+  // flags say, in their order.
+  static constexpr uint32_t kRoot = 1;
+  static constexpr size_t kHead = 3;
+  static constexpr uint32_t kLongestLabel = (1u << 24) - 1;
+  enum Flag : uint32_t {
+    kEntry = 1,     // an entry
+    kList = 2,      // a list
+    kTail = 4,      // a tail, and the entry at its end
+    kRegexes = 8,   // a group of regexes
+    kRuns = 16,     // how many runs; for each, its number and the node behind it
+    kOnly = 32,     // the only child
+    kBytes = 64,    // how many children; they; the first bytes of their labels
+    kPieces = 128,  // nothing: children found by the hash of the path up to and with its next '/'
   };
+  // A run of bytes: of any node that has one like it.
   struct Run {
     enum class Shape : uint8_t { kSegment, kAll, kSet };  // kSegment, kAll: for plain paths
-    uint32_t node = 0;
-    uint32_t first_rule = Search::kNone;
     uint32_t min = 0;
-    uint32_t max = 0;
+    uint32_t more = 0;  // than min, at most; UINT32_MAX: any number
     uint32_t set = 0;
     Shape shape = Shape::kSet;
   };
+  // What remains of a pattern where nothing else shares it: runs and literals, then the end.
+  struct TailPart {
+    bool is_run;
+    uint32_t begin;  // the run, or where the literal stands in tail_text_
+    uint32_t size;
+  };
+  struct Tail {
+    uint32_t begin;  // of tail_parts_
+    uint32_t count;
+  };
   static constexpr size_t kNoEnd = SIZE_MAX;
 
-  Run FreezeRun(const regex::ByteSet& bytes, uint32_t min, uint32_t max);
+  // What a walk does with what it comes by.
+  struct Finding;
+  struct Collecting;
 
-  void Walk(uint32_t node, std::string_view path, size_t at, const RuleLists& lists,
-            Search* search) const;
-  bool Gather(uint32_t node, std::string_view path, size_t at, const RuleLists& lists, size_t limit,
-              std::vector<Entry>* entries) const;
+  template <class Visitor>
+  void Walk(uint32_t node, const MarkedPath& path, size_t at, Visitor visitor) const;
+  // The child of `node` whose label begins with the path up to and with its next '/'; 0 for none.
+  uint32_t PieceOf(uint32_t node, const MarkedPath& path, size_t at) const;
+  // Where the path is behind the tail, or kNoEnd.
+  size_t EndOfTail(const Tail& tail, const MarkedPath& path, size_t at) const;
   // Where a run that begins at `at` ends, or kNoEnd.
-  size_t EndOf(const Run& run, std::string_view path, size_t at, bool plain) const;
-  bool LabelMatches(const Node& node, std::string_view path, size_t at) const;
-  // The child whose label begins with the byte, or null.
-  const uint32_t* ChildOf(const Node& node, unsigned char byte) const;
+  size_t EndOfRun(const Run& run, const MarkedPath& path, size_t at) const;
+  // Byte by byte, whatever its bounds.
+  size_t EndOfSet(const Run& run, std::string_view text, size_t at) const;
 
-  bool ignore_case_ = false;
-  std::vector<Node> nodes_;
-  std::string labels_;
-  std::vector<unsigned char> child_bytes_;
-  std::vector<uint32_t> child_nodes_;
+  static uint64_t HashPiece(uint32_t node, std::string_view piece) {
+    return HashText(piece) ^ node * 0x9e3779b97f4a7c15u;
+  }
+
+  std::vector<uint32_t> arena_;  // empty, or with the root at kRoot
+  std::vector<HashSlot> slots_;  // of all pieces
   std::vector<Run> runs_;
   std::vector<regex::ByteSet> sets_;
+  std::vector<Tail> tails_;
+  std::vector<TailPart> tail_parts_;
+  std::string tail_text_;
   std::vector<std::unique_ptr<RegexGroup>> regexes_;
-};
-
-// Rules must be added in ascending order. A rule that an unconditional prefix before it hides
-// altogether is left out.
-class PathTrieBuilder {
- public:
-  // Texts are compared without ASCII case.
-  explicit PathTrieBuilder(bool ignore_case);
-  ~PathTrieBuilder();
-
-  void Add(std::string_view literal, Entry::Kind kind, uint32_t rule, bool unconditional);
-  // Must be deterministic, its choices expanded.
-  void Add(const regex::Template& pattern, uint32_t rule, bool unconditional);
-  bool empty() const { return !used_; }
-
-  PathTrie Build(const std::vector<CompiledRule>& rules, int64_t regex_memory_bytes,
-                 RuleLists* lists);
-
- private:
-  struct Node;
-  struct Run;
-  Node* NewNode();
-  Node* Descend(Node* from, std::string_view literal, bool* hidden);
-
-  const bool ignore_case_;
-  bool used_ = false;
-  // All nodes; chains of them are as long as paths are, so that nothing here recurses over them.
-  std::vector<std::unique_ptr<Node>> nodes_;
-  Node* root_;
 };
 
 }  // namespace mesh::route

@@ -8,17 +8,9 @@
 namespace mesh::route {
 namespace {
 
-// Of a value that a field must have. Not for anything that outlives the process.
-uint64_t HashOf(std::string_view value) {
-  return absl::Hash<absl::string_view>()(absl::string_view(value.data(), value.size()));
-}
-
-uint64_t Combine(uint64_t hash, uint64_t next) {
-  hash = (hash ^ next) * 0x9e3779b97f4a7c15u;
-  return hash ^ hash >> 32;
-}
-
 constexpr uint64_t kSeed = 0x51ed270b0a1f3d2cu;
+
+uint64_t Combine(uint64_t hash, uint64_t next) { return MixBits(hash ^ next, 0x9e3779b97f4a7c15u); }
 
 // The value that `condition` wants its field to be, where it is of that kind.
 const std::string* ExactValue(const Condition& condition) {
@@ -37,27 +29,62 @@ const std::string* ExactValue(const Condition& condition) {
   return nullptr;
 }
 
-}  // namespace
+size_t WordsFor(size_t bytes) { return (bytes + 3) / 4; }
 
-bool Search::IsPlain(std::string_view path) {
-  for (const char c : path) {
-    if (c <= 0x20 || c == 0x7f) return false;  // char is signed: bytes above 127 are negative
-  }
-  return true;
-}
+}  // namespace
 
 uint16_t RuleLists::FieldOf(Field field) {
   const auto found = std::find(fields_.begin(), fields_.end(), field);
   if (found != fields_.end()) return static_cast<uint16_t>(found - fields_.begin());
+  if (fields_.size() == Search::kMostFields) return kNoField;
   fields_.push_back(std::move(field));
   return static_cast<uint16_t>(fields_.size() - 1);
 }
 
-uint32_t RuleLists::Add(absl::Span<const Entry> entries, const std::vector<CompiledRule>& rules) {
-  List list;
-  list.first_rule = entries.empty() ? Search::kNone : entries[0].rule();
-  if (entries.size() >= kGrouped) MakeGroups(&list, entries, rules);
-  if (list.group_count == 0) {
+std::vector<RuleLists::Wanted> RuleLists::WantedBy(const Rule& rule, bool* all) {
+  std::vector<Wanted> wanted;
+  *all = true;
+  for (const Condition& condition : rule.conditions) {
+    const std::string* value = ExactValue(condition);
+    if (value == nullptr) {
+      *all = false;
+      continue;
+    }
+    Field field;
+    if (const auto* header = std::get_if<HeaderMatch>(&condition)) {
+      field.name = header->name;
+      field.source = header->name == ":method"      ? Field::Source::kMethod
+                     : header->name == ":path"      ? Field::Source::kPath
+                     : header->name == ":authority" ? Field::Source::kAuthority
+                     : header->name == "host"       ? Field::Source::kAuthority
+                     : header->name == ":scheme"    ? Field::Source::kScheme
+                                                    : Field::Source::kHeader;
+      if (field.source != Field::Source::kHeader) field.name.clear();
+    } else {
+      field.source = Field::Source::kQuery;
+      field.name = std::get<QueryMatch>(condition).name;
+    }
+    const uint16_t number = FieldOf(std::move(field));
+    // The same field twice: the first value decides the record, the rule itself decides the rest.
+    if (number == kNoField || std::any_of(wanted.begin(), wanted.end(),
+                                          [&](const Wanted& one) { return one.field == number; })) {
+      *all = false;
+    } else {
+      wanted.push_back({number, value});
+    }
+  }
+  std::sort(wanted.begin(), wanted.end(),
+            [](const Wanted& a, const Wanted& b) { return a.field < b.field; });
+  if (wanted.size() > kMostFields) {
+    wanted.resize(kMostFields);
+    *all = false;
+  }
+  return wanted;
+}
+
+uint32_t RuleLists::Add(absl::Span<const Entry> entries, const Rule* rules) {
+  List list = {0, 0, false};
+  if (entries.size() < kGrouped || !MakeGroups(entries, rules, &list)) {
     list.begin = static_cast<uint32_t>(entries_.size());
     list.count = static_cast<uint32_t>(entries.size());
     entries_.insert(entries_.end(), entries.begin(), entries.end());
@@ -66,164 +93,230 @@ uint32_t RuleLists::Add(absl::Span<const Entry> entries, const std::vector<Compi
   return static_cast<uint32_t>(lists_.size() - 1);
 }
 
-void RuleLists::MakeGroups(List* list, absl::Span<const Entry> entries,
-                           const std::vector<CompiledRule>& rules) {
-  // Fields wanted, then values wanted, to rules.
-  struct Building {
-    std::vector<Entry> all;
-    std::map<uint64_t, std::vector<Entry>> by_value;
-  };
-  std::map<std::vector<uint16_t>, Building> building;
-  bool any = false;
-  std::vector<std::pair<uint16_t, uint64_t>> wanted;
+bool RuleLists::MakeGroups(absl::Span<const Entry> entries, const Rule* rules, List* list) {
+  std::map<std::vector<uint16_t>, std::vector<Entry>> by_fields;
+  std::vector<uint16_t> fields;
   for (const Entry entry : entries) {
-    wanted.clear();
-    for (const Condition& condition : rules[entry.rule()].rule().conditions) {
-      const std::string* value = ExactValue(condition);
-      if (value == nullptr || fields_.size() >= 60000) continue;
-      const auto* header = std::get_if<HeaderMatch>(&condition);
-      const uint16_t field = header != nullptr
-                                 ? FieldOf({false, header->name})
-                                 : FieldOf({true, std::get<QueryMatch>(condition).name});
-      // The same field twice: the first value decides the group, the rule itself decides the rest.
-      if (std::none_of(wanted.begin(), wanted.end(),
-                       [&](const auto& one) { return one.first == field; })) {
-        wanted.emplace_back(field, HashOf(*value));
-      }
-    }
-    std::sort(wanted.begin(), wanted.end());
-    std::vector<uint16_t> key;
-    uint64_t hash = kSeed;
-    for (const auto& [field, value] : wanted) {
-      key.push_back(field);
-      hash = Combine(hash, value);
-    }
-    any = any || !key.empty();
-    Building& group = building[key];
-    group.all.push_back(entry);
-    if (!key.empty()) group.by_value[hash].push_back(entry);
+    bool all;
+    fields.clear();
+    for (const Wanted& wanted : WantedBy(rules[entry.rule()], &all)) fields.push_back(wanted.field);
+    by_fields[fields].push_back(entry);
   }
-  if (!any) return;
-  list->first_group = static_cast<uint32_t>(groups_.size());
-  const auto store = [&](const std::vector<Entry>& some) {
-    const Span span{static_cast<uint32_t>(entries_.size()), static_cast<uint32_t>(some.size())};
-    entries_.insert(entries_.end(), some.begin(), some.end());
-    return span;
+  std::vector<Item> items;
+  bool any = false;
+  for (const auto& [wanted, some] : by_fields) {
+    if (wanted.empty() || some.size() < kGrouped) {
+      for (const Entry entry : some) items.push_back({entry.rule(), false, entry.bits});
+    } else {
+      items.push_back({some[0].rule(), true, MakeGroup(some, rules)});
+      any = true;
+    }
+  }
+  if (!any) return false;
+  std::sort(items.begin(), items.end(),
+            [](const Item& a, const Item& b) { return a.first_rule < b.first_rule; });
+  *list = {static_cast<uint32_t>(items_.size()), static_cast<uint32_t>(items.size()), true};
+  items_.insert(items_.end(), items.begin(), items.end());
+  return true;
+}
+
+uint32_t RuleLists::MakeGroup(absl::Span<const Entry> entries, const Rule* rules) {
+  struct Member {
+    uint64_t hash;
+    std::vector<Wanted> wanted;
+    Entry entry;
   };
-  for (auto& [key, built] : building) {
-    Group group;
-    group.fields = key;
-    group.all = store(built.all);
-    group.first_rule = built.all[0].rule();
-    group.by_value.reserve(built.by_value.size());
-    for (const auto& [hash, some] : built.by_value) {
-      group.by_value.emplace(hash, store(some));
+  std::vector<Member> members;
+  members.reserve(entries.size());
+  for (const Entry entry : entries) {
+    bool all;
+    Member member = {kSeed, WantedBy(rules[entry.rule()], &all), entry};
+    for (const Wanted& wanted : member.wanted) {
+      member.hash = Combine(member.hash, HashText(*wanted.value));
     }
-    groups_.push_back(std::move(group));
+    if (all) member.entry.bits |= Entry(0, Entry::Kind::kAnything, true).bits;
+    members.push_back(std::move(member));
   }
-  list->group_count = static_cast<uint32_t>(groups_.size()) - list->first_group;
-  std::sort(groups_.begin() + list->first_group, groups_.end(),
-            [](const Group& a, const Group& b) { return a.first_rule < b.first_rule; });
-}
+  Group group = {};
+  for (const Wanted& wanted : members[0].wanted) group.fields[group.field_count++] = wanted.field;
+  group.all = static_cast<uint32_t>(entries_.size());
+  group.all_count = static_cast<uint32_t>(entries.size());
+  entries_.insert(entries_.end(), entries.begin(), entries.end());
 
-Search::FieldValue RuleLists::Read(const Field& field, const Request& request) const {
-  Search::FieldValue value;
-  value.known = true;
-  if (field.query) {
-    if (const auto found = http::QueryParameter(request.path, field.name)) {
-      value.count = 1;
-      value.hash[0] = HashOf(*found);
+  // Members with the same values side by side, ascending by rule: a record each.
+  const auto values_before = [](const Member& a, const Member& b) {
+    for (size_t i = 0; i < a.wanted.size(); ++i) {
+      if (*a.wanted[i].value != *b.wanted[i].value) return *a.wanted[i].value < *b.wanted[i].value;
     }
-    return value;
+    return false;
+  };
+  std::stable_sort(members.begin(), members.end(), [&](const Member& a, const Member& b) {
+    return a.hash != b.hash ? a.hash < b.hash : values_before(a, b);
+  });
+  const auto same = [&](const Member& a, const Member& b) {
+    return a.hash == b.hash && !values_before(a, b) && !values_before(b, a);
+  };
+  size_t records = 0;
+  for (size_t i = 0; i < members.size(); ++i)
+    records += i == 0 || !same(members[i - 1], members[i]);
+  group.slots = static_cast<uint32_t>(slots_.size());
+  group.slot_count = static_cast<uint32_t>(SlotsFor(records));
+  slots_.resize(slots_.size() + group.slot_count);
+  for (size_t i = 0; i < members.size();) {
+    size_t end = i + 1;
+    while (end < members.size() && same(members[i], members[end])) ++end;
+    const auto record = static_cast<uint32_t>(records_.size());
+    records_.push_back(static_cast<uint32_t>(end - i));
+    for (size_t j = i; j < end; ++j) records_.push_back(members[j].entry.bits);
+    for (const Wanted& wanted : members[i].wanted) {
+      const size_t at = records_.size();
+      records_.resize(at + 1 + WordsFor(wanted.value->size()));
+      records_[at] = static_cast<uint32_t>(wanted.value->size());
+      std::memcpy(&records_[at] + 1, wanted.value->data(), wanted.value->size());
+    }
+    size_t slot = PlaceOf(members[i].hash, group.slot_count);
+    while (slots_[group.slots + slot].at != 0) slot = slot + 1 == group.slot_count ? 0 : slot + 1;
+    slots_[group.slots + slot] = {TagOf(members[i].hash), record + 1};
+    i = end;
   }
-  const HeaderValues values(request, field.name);
-  value.count = static_cast<uint8_t>(std::min<size_t>(values.size(), 255));
-  for (size_t i = 0; i < std::min<size_t>(values.size(), Search::FieldValue::kMost); ++i) {
-    value.hash[i] = HashOf(values.begin()[i]);
-  }
-  return value;
+  groups_.push_back(group);
+  return static_cast<uint32_t>(groups_.size() - 1);
 }
 
-const Search::FieldValue& RuleLists::ValueOf(uint16_t field, Search* search,
-                                             Search::FieldValue* scratch) const {
-  Search::FieldValue* value = field < Search::kCachedFields ? &search->fields[field] : scratch;
-  if (value == scratch || !value->known) *value = Read(fields_[field], search->input.request);
-  return *value;
+void RuleLists::Finish() {
+  entries_.shrink_to_fit();
+  lists_.shrink_to_fit();
+  items_.shrink_to_fit();
+  groups_.shrink_to_fit();
+  slots_.shrink_to_fit();
+  records_.shrink_to_fit();
 }
 
-bool RuleLists::Accepts(Entry entry, std::string_view path, size_t at, const Search& search) const {
-  switch (entry.kind()) {
-    case Entry::Kind::kAnything:
+void RuleLists::Read(const Field& field, const Request& request, Search::FieldValue* value) const {
+  const auto one = [&](std::string_view text) {
+    value->count = text.data() == nullptr ? 0 : 1;
+    value->text[0] = text;
+  };
+  switch (field.source) {
+    case Field::Source::kHeader:
+      value->count = request.headers.Find(field.name, value->text, Search::FieldValue::kMost);
       break;
-    case Entry::Kind::kEnd:
-      if (at != path.size()) return false;
+    case Field::Source::kQuery: {
+      const auto found = http::QueryParameter(request.path, field.name);
+      value->count = found ? 1 : 0;
+      if (found) value->text[0] = *found;
       break;
-    case Entry::Kind::kSeparated:
-      if (at != path.size() && path[at] != '/') return false;
+    }
+    case Field::Source::kMethod:
+      one(request.method);
       break;
-    case Entry::Kind::kAsk:
-      if (!search.rules[entry.rule()].MatchesPath(search.input)) return false;
+    case Field::Source::kPath:
+      one(request.path);
+      break;
+    case Field::Source::kAuthority:
+      one(request.authority);
+      break;
+    case Field::Source::kScheme:
+      one(request.scheme);
       break;
   }
-  return entry.unconditional() ||
-         search.rules[entry.rule()].MatchesConditions(search.input, search.pool);
+  if (value->count > Search::FieldValue::kMost) return;
+  for (size_t i = 0; i < value->count; ++i) value->hash[i] = HashText(value->text[i]);
 }
 
-void RuleLists::FindAmong(Span span, std::string_view path, size_t at, Search* search) const {
-  for (uint32_t i = span.begin; i < span.begin + span.count; ++i) {
-    const Entry entry = entries_[i];
+const Search::FieldValue& RuleLists::ValueOf(uint16_t field, Search* search) const {
+  const uint64_t bit = uint64_t{1} << field;
+  if ((search->known_fields & bit) == 0) {
+    search->known_fields |= bit;
+    Read(fields_[field], search->input.request, &search->fields[field]);
+  }
+  return search->fields[field];
+}
+
+void RuleLists::FindAmong(uint32_t begin, uint32_t count, size_t at, Search* search) const {
+  for (const Entry entry : absl::MakeConstSpan(&entries_[0] + begin, count)) {
     if (entry.rule() >= search->best) return;
-    if (Accepts(entry, path, at, *search)) {
+    if (search->Accepts(entry, at)) {
       search->best = entry.rule();
       return;
     }
   }
 }
 
-void RuleLists::FindInGroup(const Group& group, std::string_view path, size_t at,
-                            Search* search) const {
-  if (group.fields.empty()) return FindAmong(group.all, path, at, search);
-  // The hashes of every combination of values; mostly one.
-  constexpr size_t kMost = 16;
-  uint64_t hashes[kMost] = {kSeed};
-  size_t count = 1;
-  for (const uint16_t field : group.fields) {
-    Search::FieldValue scratch;
-    const Search::FieldValue& value = ValueOf(field, search, &scratch);
-    if (value.count == 0) return;
-    if (value.count > Search::FieldValue::kMost || count * value.count > kMost) {
-      return FindAmong(group.all, path, at, search);
+void RuleLists::FindRecord(const Group& group, uint64_t hash, const std::string_view* values,
+                           size_t at, Search* search) const {
+  const HashSlot* slots = &slots_[group.slots];
+  for (size_t slot = PlaceOf(hash, group.slot_count); slots[slot].at != 0;
+       slot = slot + 1 == group.slot_count ? 0 : slot + 1) {
+    if (slots[slot].tag != TagOf(hash)) continue;
+    const uint32_t* record = &records_[slots[slot].at - 1];
+    const absl::Span<const uint32_t> entries(record + 1, record[0]);
+    record += 1 + record[0];
+    bool same = true;
+    for (size_t i = 0; i < group.field_count && same; ++i) {
+      same = record[0] == values[i].size() &&
+             SameBytes(reinterpret_cast<const char*>(record + 1), values[i].data(), record[0]);
+      record += 1 + WordsFor(record[0]);
     }
-    for (size_t i = value.count; i > 0; --i) {
-      for (size_t j = 0; j < count; ++j) {
-        hashes[(i - 1) * count + j] = Combine(hashes[j], value.hash[i - 1]);
+    if (!same) continue;
+    for (const uint32_t bits : entries) {
+      const Entry entry(bits);
+      if (entry.rule() >= search->best) return;
+      if (search->Accepts(entry, at)) {
+        search->best = entry.rule();
+        return;
       }
     }
-    count *= value.count;
-  }
-  for (size_t i = 0; i < count; ++i) {
-    const auto found = group.by_value.find(hashes[i]);
-    if (found != group.by_value.end()) FindAmong(found->second, path, at, search);
+    return;
   }
 }
 
-void RuleLists::FindIn(uint32_t index, std::string_view path, size_t at, Search* search) const {
+void RuleLists::FindInGroup(const Group& group, size_t at, Search* search) const {
+  const Search::FieldValue* found[kMostFields];
+  size_t combinations = 1;
+  for (size_t i = 0; i < group.field_count; ++i) {
+    found[i] = &ValueOf(group.fields[i], search);
+    if (found[i]->count == 0) return;
+    combinations *= std::min<size_t>(found[i]->count, Search::FieldValue::kMost + 1);
+    if (found[i]->count > Search::FieldValue::kMost || combinations > kMostCombinations) {
+      return FindAmong(group.all, group.all_count, at, search);
+    }
+  }
+  std::string_view values[kMostFields];
+  for (size_t combination = 0; combination < combinations; ++combination) {
+    uint64_t hash = kSeed;
+    size_t rest = combination;
+    for (size_t i = 0; i < group.field_count; ++i) {
+      size_t which = 0;
+      if (found[i]->count > 1) {
+        which = rest % found[i]->count;
+        rest /= found[i]->count;
+      }
+      values[i] = found[i]->text[which];
+      hash = Combine(hash, found[i]->hash[which]);
+    }
+    FindRecord(group, hash, values, at, search);
+  }
+}
+
+void RuleLists::FindIn(uint32_t index, size_t at, Search* search) const {
   const List& list = lists_[index];
-  if (list.first_rule >= search->best) return;
-  if (list.group_count == 0) return FindAmong({list.begin, list.count}, path, at, search);
-  for (uint32_t i = list.first_group; i < list.first_group + list.group_count; ++i) {
-    if (groups_[i].first_rule >= search->best) return;
-    FindInGroup(groups_[i], path, at, search);
+  if (!list.grouped) return FindAmong(list.begin, list.count, at, search);
+  for (const Item& item : absl::MakeConstSpan(&items_[0] + list.begin, list.count)) {
+    if (item.first_rule >= search->best) return;
+    if (item.is_group) {
+      FindInGroup(groups_[item.what], at, search);
+    } else if (search->Accepts(Entry(item.what), at)) {
+      search->best = item.first_rule;
+      return;
+    }
   }
 }
 
 size_t RuleLists::memory_bytes() const {
-  size_t bytes = entries_.capacity() * sizeof(Entry) + lists_.capacity() * sizeof(List) +
-                 groups_.capacity() * sizeof(Group);
-  for (const Group& group : groups_) {
-    bytes += group.by_value.capacity() * (sizeof(std::pair<uint64_t, Span>) + 1);
-  }
-  return bytes;
+  return entries_.capacity() * sizeof(Entry) + lists_.capacity() * sizeof(List) +
+         items_.capacity() * sizeof(Item) + groups_.capacity() * sizeof(Group) +
+         slots_.capacity() * sizeof(HashSlot) + records_.capacity() * sizeof(uint32_t);
 }
 
 }  // namespace mesh::route

@@ -1,20 +1,20 @@
 // Ascending lists of rules that may match at one place of the path, and the search for the first of
 // them that does. Private to mesh/route.
 //
-// A list of many rules is not tried one by one: rules that want the same fields (a header, the
-// method, a query parameter) to be exactly something form a group, and a group is a hash table from
-// the values of those fields to the few rules that want just these.
+// A long list is not tried one by one: rules that want the same fields (a header, the method, a
+// query parameter) to be exactly something form a group, and a group is a hash table from the
+// values of those fields to the few rules that want just these. What forms no group stays in its
+// place.
 #ifndef MESH_ROUTE_RULE_LISTS_H_
 #define MESH_ROUTE_RULE_LISTS_H_
 
-#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/types/span.h"
 #include "mesh/route/conditions.h"
+#include "mesh/route/text.h"
 
 namespace mesh::route {
 
@@ -26,10 +26,14 @@ struct Entry {
     kSeparated,  // it ends here, or '/' follows
     kAsk,        // only the rule's own path matcher knows
   };
+  // A virtual host has fewer rules than this.
+  static constexpr uint32_t kMostRules = 1u << 28;
+
   Entry(uint32_t rule, Kind kind, bool unconditional)
       : bits(rule << 3 | (unconditional ? 4 : 0) | static_cast<uint32_t>(kind)) {}
+  explicit Entry(uint32_t b) : bits(b) {}
   uint32_t rule() const { return bits >> 3; }
-  // The rule has no conditions beside its path.
+  // The rule has no conditions beside its path, or none that is not known to hold.
   bool unconditional() const { return (bits & 4) != 0; }
   Kind kind() const { return static_cast<Kind>(bits & 3); }
   uint32_t bits;
@@ -39,97 +43,133 @@ struct Entry {
 struct Search {
   static constexpr uint32_t kNone = UINT32_MAX;
 
-  Search(const Input& i, const std::vector<CompiledRule>& r, const RegexPool& p)
-      : input(i), rules(r), pool(p) {}
+  Search(const Input& i, const Rule* r, const RegexPool& p) : input(i), rules(r), pool(p) {}
 
   const Input& input;
-  const std::vector<CompiledRule>& rules;
+  const Rule* const rules;  // of the virtual host
   const RegexPool& pool;
   uint32_t best = kNone;
 
-  // Whether the path holds nothing but visible ASCII; found out once.
-  bool PlainPath() {
-    if (plain_ == 0) plain_ = IsPlain(input.path) ? 1 : 2;
-    return plain_ == 1;
+  // Whether `entry` accepts the request, `at` bytes of whose path have been matched.
+  bool Accepts(Entry entry, size_t at) const {
+    const std::string_view path = input.path;
+    switch (entry.kind()) {
+      case Entry::Kind::kAnything:
+        break;
+      case Entry::Kind::kEnd:
+        if (at != path.size()) return false;
+        break;
+      case Entry::Kind::kSeparated:
+        if (at != path.size() && path[at] != '/') return false;
+        break;
+      case Entry::Kind::kAsk:
+        if (!MatchesPath(rules[entry.rule()], pool, input)) return false;
+        break;
+    }
+    return entry.unconditional() || MatchesConditions(rules[entry.rule()], pool, input.request);
   }
-  static bool IsPlain(std::string_view path);
+  void Try(Entry entry, size_t at) {
+    if (entry.rule() < best && Accepts(entry, at)) best = entry.rule();
+  }
 
-  // Hashes of the values of the virtual host's fields, each looked up once.
+  // The values of one of the virtual host's fields and their hashes.
   struct FieldValue {
-    static constexpr uint8_t kMost = 4;
-    bool known = false;
-    // How many values there are; above kMost their hashes are not all here.
-    uint8_t count = 0;
+    static constexpr size_t kMost = 4;
+    size_t count;  // above kMost they are not all here
+    std::string_view text[kMost];
     uint64_t hash[kMost];
   };
-  static constexpr size_t kCachedFields = 8;
-  std::array<FieldValue, kCachedFields> fields;
-
- private:
-  int plain_ = 0;
+  // Each field is looked up once, where a rule asks for it; until then nothing is written here.
+  static constexpr size_t kMostFields = 64;
+  uint64_t known_fields = 0;  // bit n: fields[n] is filled in
+  union {
+    FieldValue fields[kMostFields];
+  };
 };
 
-// The lists of one virtual host. Built with Add, then read by any number of threads.
+// The lists of one virtual host. Built with Add, then Finish; then read by any number of threads.
 class RuleLists {
  public:
   static constexpr uint32_t kNoList = UINT32_MAX;
 
   // `entries` ascending by rule. `rules` as in Search.
-  uint32_t Add(absl::Span<const Entry> entries, const std::vector<CompiledRule>& rules);
+  uint32_t Add(absl::Span<const Entry> entries, const Rule* rules);
+  void Finish();
 
   // Sets search->best to the first rule of `list` that accepts the request, if it is before what
-  // has been found. `at` is how much of `path` has been matched.
-  void FindIn(uint32_t list, std::string_view path, size_t at, Search* search) const;
+  // has been found. `at` is how much of the path has been matched.
+  void FindIn(uint32_t list, size_t at, Search* search) const;
 
-  uint32_t first_rule(uint32_t list) const { return lists_[list].first_rule; }
+  // Empty for a list with groups, which is long.
   absl::Span<const Entry> entries(uint32_t list) const {
     const List& l = lists_[list];
+    if (l.grouped) return {};
     return absl::MakeConstSpan(entries_).subspan(l.begin, l.count);
   }
   size_t memory_bytes() const;
 
  private:
-  // Lists from here on are grouped.
-  static constexpr size_t kGrouped = 8;
+  // Lists from here on may have groups, and groups have as many rules at least.
+  static constexpr size_t kGrouped = 6;
+  // A group looks at no more fields than this; the rules themselves see to the rest.
+  static constexpr size_t kMostFields = 4;
+  // More combinations of values than this and the group is tried one by one.
+  static constexpr size_t kMostCombinations = 16;
 
   struct List {
-    uint32_t begin = 0;
-    uint32_t count = 0;
-    uint32_t first_rule = 0;
-    uint32_t first_group = 0;
-    uint32_t group_count = 0;  // 0: tried one by one
+    uint32_t begin;  // of entries_, or of items_ where there are groups
+    uint32_t count;
+    bool grouped;
   };
-  struct Span {
-    uint32_t begin = 0;
-    uint32_t count = 0;
+  // One rule, or a group: in the order of their first rules, so that a search ends where nothing
+  // can come before what it has found, and has looked at no group that the scan would not have
+  // reached.
+  struct Item {
+    uint32_t first_rule;
+    bool is_group;
+    uint32_t what;  // Entry::bits, or the group
   };
   struct Group {
-    uint32_t first_rule = 0;
-    std::vector<uint16_t> fields;
-    // All of them: tried one by one where there are no fields, or too many values of one.
-    Span all;
-    absl::flat_hash_map<uint64_t, Span> by_value;
+    uint16_t fields[kMostFields];
+    uint16_t field_count;
+    uint32_t slots;  // of slots_
+    uint32_t slot_count;
+    uint32_t all;  // of entries_: tried one by one where a field has too many values
+    uint32_t all_count;
   };
-  // A header (query false) or a query parameter that some rule wants to be exactly something.
   struct Field {
-    bool query = false;
+    enum class Source : uint8_t { kHeader, kQuery, kMethod, kPath, kAuthority, kScheme };
+    Source source;
     std::string name;
-    bool operator==(const Field& other) const { return query == other.query && name == other.name; }
+    bool operator==(const Field& o) const { return source == o.source && name == o.name; }
+  };
+  // What a rule wants a field to be.
+  struct Wanted {
+    uint16_t field;
+    const std::string* value;
   };
 
-  void MakeGroups(List* list, absl::Span<const Entry> entries,
-                  const std::vector<CompiledRule>& rules);
+  // Ascending by field, each field once. `all` says whether these are all of its conditions.
+  std::vector<Wanted> WantedBy(const Rule& rule, bool* all);
+  // Its number; kNoField where there are too many already.
+  static constexpr uint16_t kNoField = UINT16_MAX;
   uint16_t FieldOf(Field field);
-  Search::FieldValue Read(const Field& field, const Request& request) const;
-  const Search::FieldValue& ValueOf(uint16_t field, Search* search,
-                                    Search::FieldValue* scratch) const;
-  bool Accepts(Entry entry, std::string_view path, size_t at, const Search& search) const;
-  void FindInGroup(const Group& group, std::string_view path, size_t at, Search* search) const;
-  void FindAmong(Span span, std::string_view path, size_t at, Search* search) const;
+  bool MakeGroups(absl::Span<const Entry> entries, const Rule* rules, List* list);
+  uint32_t MakeGroup(absl::Span<const Entry> entries, const Rule* rules);
+  void Read(const Field& field, const Request& request, Search::FieldValue* value) const;
+  const Search::FieldValue& ValueOf(uint16_t field, Search* search) const;
+  void FindInGroup(const Group& group, size_t at, Search* search) const;
+  void FindRecord(const Group& group, uint64_t hash, const std::string_view* values, size_t at,
+                  Search* search) const;
+  void FindAmong(uint32_t begin, uint32_t count, size_t at, Search* search) const;
 
   std::vector<Entry> entries_;
   std::vector<List> lists_;
+  std::vector<Item> items_;
   std::vector<Group> groups_;
+  std::vector<HashSlot> slots_;
+  // Records of groups: how many entries, they, then for each field its size and its bytes.
+  std::vector<uint32_t> records_;
   std::vector<Field> fields_;
 };
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
 #include "mesh/base/strings.h"
 #include "mesh/http/host.h"
@@ -18,7 +19,10 @@ struct Table::State {
   std::vector<std::shared_ptr<const CompiledHost>> hosts;
   HostIndex index;
 
-  HostIndex::Found FindHost(const Request& request, std::string* host = nullptr) const;
+  bool by_authority = true;  // the virtual host is chosen by :authority as it stands
+
+  // `host` is set to what was looked up.
+  HostIndex::Found FindOtherHost(const Request& request, std::string* host) const;
 };
 
 namespace {
@@ -26,10 +30,10 @@ namespace {
 bool SameCompilation(const TableOptions& a, const TableOptions& b) {
   return a.max_regex_program_size == b.max_regex_program_size &&
          a.regex_memory_bytes == b.regex_memory_bytes && a.isolate_errors == b.isolate_errors &&
-         a.ignore_path_parameters == b.ignore_path_parameters;
+         a.ignore_path_parameters == b.ignore_path_parameters && a.index == b.index;
 }
 
-bool HasScheme(const Request& request) {
+MESH_ROUTE_INLINE bool HasScheme(const Request& request) {
   return !request.scheme.empty() ||
          !request.headers.First("x-forwarded-proto").value_or("").empty();
 }
@@ -42,9 +46,17 @@ bool MustRedirectToTls(TlsRequirement requirement, const Request& request) {
          request.headers.First("x-envoy-internal").value_or("") != "true";
 }
 
+bool FindWithoutParameters(const CompiledHost& host, const Request& request, uint32_t* id) {
+  Input input(request);
+  absl::InlinedVector<char, 256> bytes;
+  input.CutParameters(&bytes);
+  return host.Find(input, id);
+}
+
 }  // namespace
 
-HostIndex::Found Table::State::FindHost(const Request& request, std::string* shown) const {
+// Not :authority as it stands.
+HostIndex::Found Table::State::FindOtherHost(const Request& request, std::string* shown) const {
   std::string_view host = request.authority;
   std::optional<HeaderValues> header;
   if (!options.host_header.empty()) {
@@ -64,6 +76,7 @@ Table::Built Table::Build(std::vector<std::shared_ptr<const VirtualHost>> virtua
   Built built;
   auto state = std::make_unique<State>();
   state->options = options;
+  state->by_authority = options.host_header.empty() && !options.ignore_port_in_host;
   state->plain = std::move(virtual_hosts);
   absl::flat_hash_map<const VirtualHost*, std::shared_ptr<const CompiledHost>> known;
   if (previous != nullptr && SameCompilation(previous->state_->options, options)) {
@@ -107,25 +120,30 @@ Table::Built Table::Build(std::vector<std::shared_ptr<const VirtualHost>> virtua
 }
 
 Match Table::Find(const Request& request) const {
+  const State& state = *state_;
   Match match;
-  const HostIndex::Found found = state_->FindHost(request);
+  const HostIndex::Found found = state.by_authority ? state.index.Find(request.authority)
+                                                    : state.FindOtherHost(request, nullptr);
   if (found.virtual_host == HostIndex::kNone) return match;
   match.virtual_host = found.virtual_host;
   match.outcome = Match::Outcome::kNoRule;
-  const CompiledHost* host = state_->hosts[found.virtual_host].get();
+  const CompiledHost* host = state.hosts[found.virtual_host].get();
   if (host == nullptr || !HasScheme(request)) return match;
-  if (MustRedirectToTls(host->source().require_tls, request)) {
+  if (host->require_tls() != TlsRequirement::kNone &&
+      MustRedirectToTls(host->require_tls(), request)) {
     match.outcome = Match::Outcome::kTlsRequired;
     return match;
   }
-  const Input input(request, state_->options.ignore_path_parameters);
-  if (host->Find(input, &match.rule)) match.outcome = Match::Outcome::kRule;
+  const bool found_rule = state.options.ignore_path_parameters
+                              ? FindWithoutParameters(*host, request, &match.rule)
+                              : host->Find(request, &match.rule);
+  if (found_rule) match.outcome = Match::Outcome::kRule;
   return match;
 }
 
 Explanation Table::Explain(const Request& request) const {
   Explanation explanation;
-  const HostIndex::Found found = state_->FindHost(request, &explanation.host);
+  const HostIndex::Found found = state_->FindOtherHost(request, &explanation.host);
   if (found.virtual_host == HostIndex::kNone) {
     explanation.why = "no domain matches, and none is \"*\"";
     return explanation;
@@ -164,10 +182,12 @@ Explanation Table::Explain(const Request& request) const {
     match.outcome = Match::Outcome::kTlsRequired;
     return explanation;
   }
-  const Input input(request, state_->options.ignore_path_parameters);
-  const Rule* taken = host->Scan(input, [&](const CompiledRule& rule) {
+  Input input(request);
+  absl::InlinedVector<char, 256> bytes;
+  if (state_->options.ignore_path_parameters) input.CutParameters(&bytes);
+  const Rule* taken = host->Scan(input, [&](const Rule& rule) {
     explanation.steps.push_back(
-        {rule.rule().id, rule.rule().name, rule.rule().position, rule.WhyNot(input, host->pool())});
+        {rule.id, rule.name, rule.position, WhyNot(rule, host->pool(), input)});
   });
   if (taken != nullptr) {
     match.outcome = Match::Outcome::kRule;

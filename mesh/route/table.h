@@ -28,6 +28,8 @@ struct TableOptions {
   // A rule (or virtual host) in error is left out and reported, the others stay. Envoy's behaviour,
   // and the default, is to reject the table.
   bool isolate_errors = false;
+  // Off, rules are tried one by one, as Envoy does: for comparison.
+  bool index = true;
 };
 
 // What Find says. A small value; means nothing without the table it came from.

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <utility>
 
 namespace mesh::route::regex {
 
@@ -51,6 +52,10 @@ class ByteSet {
            a.words_[3] == b.words_[3];
   }
   friend constexpr bool operator!=(const ByteSet& a, const ByteSet& b) { return !(a == b); }
+  template <class H>
+  friend H AbslHashValue(H state, const ByteSet& set) {
+    return H::combine(std::move(state), set.words_[0], set.words_[1], set.words_[2], set.words_[3]);
+  }
 
  private:
   std::array<uint64_t, 4> words_{};

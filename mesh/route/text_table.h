@@ -1,0 +1,66 @@
+// Texts to numbers: a hash table whose records hold the text and the number side by side. Private
+// to mesh/route.
+#ifndef MESH_ROUTE_TEXT_TABLE_H_
+#define MESH_ROUTE_TEXT_TABLE_H_
+
+#include <algorithm>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "mesh/route/text.h"
+
+namespace mesh::route {
+
+// Built with Add and Finish, then read by any number of threads.
+class TextTable {
+ public:
+  static constexpr uint32_t kNone = UINT32_MAX;
+
+  // False where the text is there already. No number may be kNone.
+  bool Add(std::string_view text, uint32_t number);
+  void Reserve(size_t texts, size_t bytes);
+  // Call once, after the last Add.
+  void Finish();
+
+  bool empty() const { return count_ == 0; }
+  size_t longest() const { return longest_; }
+  // Two cache lines on a hit; on a miss one at most, none where no text is as long.
+  uint32_t Find(std::string_view text) const {
+    if ((lengths_ >> (text.size() & 63) & 1) == 0 || text.size() > longest_) return kNone;
+    return FindHashed(text, HashText(text));
+  }
+  size_t memory_bytes() const {
+    return records_.capacity() * sizeof(uint32_t) + slots_.capacity() * sizeof(HashSlot);
+  }
+
+ private:
+  // A record: the text's size, the number, the text's bytes.
+  static constexpr size_t kHead = 2;
+
+  uint32_t FindHashed(std::string_view text, uint64_t hash) const {
+    const uint32_t tag = TagOf(hash);
+    for (size_t at = PlaceOf(hash, slots_.size()); slots_[at].at != 0;
+         at = at + 1 == slots_.size() ? 0 : at + 1) {
+      if (slots_[at].tag != tag) continue;
+      const uint32_t* record = &records_[slots_[at].at - 1];
+      if (record[0] == text.size() &&
+          SameBytes(reinterpret_cast<const char*>(record + kHead), text.data(), text.size())) {
+        return record[1];
+      }
+    }
+    return kNone;
+  }
+  void Insert(uint64_t hash, uint32_t record);
+  void Grow(size_t texts);
+
+  std::vector<uint32_t> records_;
+  std::vector<HashSlot> slots_;
+  size_t count_ = 0;
+  size_t longest_ = 0;
+  uint64_t lengths_ = 0;  // bit n: some text has n bytes, modulo 64
+};
+
+}  // namespace mesh::route
+
+#endif  // MESH_ROUTE_TEXT_TABLE_H_
