@@ -10,6 +10,7 @@
 #include "mesh/base/field_error.h"
 #include "mesh/envoy/core_fields.h"
 #include "mesh/envoy/endpoint_fields.h"
+#include "mesh/envoy/observers.h"
 #include "mesh/envoy/transport_socket_fields.h"
 
 namespace mesh::envoy {
@@ -252,6 +253,20 @@ void LoadTransportSockets(const Proto& proto, Cluster* out, FieldErrors* errors)
   }
 }
 
+void LoadFilters(const Proto& proto, Cluster* out, FieldErrors* errors) {
+  for (int i = 0; i < proto.filters_size(); ++i) {
+    const auto& filter = proto.filters(i);
+    const std::string path = At("filters", i);
+    errors->Only(filter, path, {"name", "typed_config"});
+    if (!OnlyObserves(filter.typed_config())) {
+      errors->Add(path, absl::StrCat(filter.name(), " is not supported"));
+    }
+    const std::string protocol = ExchangeProtocol(filter.typed_config());
+    WithdrawProtocol(protocol, &out->tls);
+    for (auto& match : out->transport_socket_matches) WithdrawProtocol(protocol, &match.tls);
+  }
+}
+
 void LoadDns(const Proto& proto, Cluster* out, FieldErrors* errors) {
   if (proto.has_dns_refresh_rate()) out->dns_refresh = ToDuration(proto.dns_refresh_rate());
   if (out->dns_refresh < absl::Milliseconds(1)) {
@@ -333,6 +348,7 @@ absl::StatusOr<Cluster> LoadCluster(const Proto& proto) {
                "transport_socket",
                "transport_socket_matches",
                "metadata",
+               "filters",
                "upstream_connection_options"},
               {"cleanup_interval", "ignore_health_on_host_removal", "track_cluster_stats",
                "track_timeout_budgets", "wait_for_warm_on_init", "respect_dns_ttl", "dns_jitter",
@@ -349,6 +365,7 @@ absl::StatusOr<Cluster> LoadCluster(const Proto& proto) {
   LoadHttp(proto, &out, &errors);
   LoadConnections(proto, &out, &errors);
   LoadTransportSockets(proto, &out, &errors);
+  LoadFilters(proto, &out, &errors);
   LoadDns(proto, &out, &errors);
   LoadDestination(proto, &out);
   if (!errors.errors().empty()) return ToStatus(errors.errors());

@@ -8,6 +8,7 @@
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
 #include "mesh/envoy/access_log_fields.h"
 #include "mesh/envoy/core_fields.h"
+#include "mesh/envoy/observers.h"
 #include "mesh/envoy/proxy_routes.h"
 
 namespace mesh::envoy {
@@ -92,7 +93,7 @@ void LoadHttpFilters(const Proto& proto, const std::string& path, Hcm* out, Fiel
       // Faults are a route's business; here the filter says only that it is there.
       errors->Only(fault, config_path, {});
       out->has_fault_filter = true;
-    } else if (!filter.is_optional()) {
+    } else if (!filter.is_optional() && !OnlyObserves(filter.typed_config())) {
       errors->Add(config_path,
                   absl::StrCat(type.empty() ? filter.name() : type, " is not supported"));
     }

@@ -12,6 +12,7 @@
 #include "mesh/envoy/access_log_fields.h"
 #include "mesh/envoy/core_fields.h"
 #include "mesh/envoy/http_connection_manager.h"
+#include "mesh/envoy/observers.h"
 #include "mesh/envoy/transport_socket_fields.h"
 
 namespace mesh::envoy {
@@ -134,6 +135,9 @@ FilterChain LoadChain(const ::envoy::config::listener::v3::FilterChain& chain,
       } else {
         errors->Add(config_path, std::string(rules.status().message()));
       }
+    } else if (OnlyObserves(filter.typed_config())) {
+      if (i + 1 == chain.filters_size()) errors->Add(filter_path, "nothing stands behind it");
+      WithdrawProtocol(ExchangeProtocol(filter.typed_config()), &out.tls);
     } else if (i + 1 < chain.filters_size()) {
       errors->Add(config_path, absl::StrCat(type, " is not supported before another filter"));
     } else if (type == kHttpConnectionManager) {
@@ -187,20 +191,21 @@ void LoadListenerFilters(const Proto& proto, Inspection* out, FieldErrors* error
 
 absl::StatusOr<Listener> LoadListener(const Proto& proto) {
   FieldErrors errors(absl::StrCat("listener \"", proto.name(), "\""));
-  errors.Only(
-      proto, "",
-      {"name", "address", "filter_chains", "default_filter_chain",
-       "per_connection_buffer_limit_bytes", "traffic_direction", "tcp_backlog_size", "bind_to_port",
-       "listener_filters", "listener_filters_timeout", "continue_on_listener_filters_timeout"},
-      {"metadata", "stat_prefix", "enable_reuse_port", "drain_type",
-       "max_connections_to_accept_per_socket_event", "ignore_global_conn_limit",
-       "bypass_overload_manager"});
+  errors.Only(proto, "",
+              {"name", "address", "filter_chains", "default_filter_chain",
+               "per_connection_buffer_limit_bytes", "traffic_direction", "tcp_backlog_size",
+               "bind_to_port", "use_original_dst", "listener_filters", "listener_filters_timeout",
+               "continue_on_listener_filters_timeout"},
+              {"metadata", "stat_prefix", "enable_reuse_port", "drain_type",
+               "max_connections_to_accept_per_socket_event", "ignore_global_conn_limit",
+               "bypass_overload_manager"});
   Listener out;
   out.name = proto.name();
   if (proto.name().empty()) errors.Add("name", "missing");
   out.address = LoadAddress(proto.address(), "address", /*dns_name=*/false, &errors);
-  if (proto.has_bind_to_port() && !proto.bind_to_port().value()) {
-    errors.Add("bind_to_port", "false is not supported");
+  if (proto.has_bind_to_port()) out.bind_to_port = proto.bind_to_port().value();
+  if (proto.use_original_dst().value()) {
+    out.hands_off = out.inspection.original_destination = true;
   }
   LoadListenerFilters(proto, &out.inspection, &errors);
   if (proto.filter_chains().empty() && !proto.has_default_filter_chain()) {

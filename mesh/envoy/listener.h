@@ -135,6 +135,11 @@ struct Listener {
   enum class Direction { kUnspecified, kInbound, kOutbound };
   std::string name;
   HostPort address;
+  // False: no socket of its own; connections come from a listener that hands off.
+  bool bind_to_port = true;
+  // use_original_dst: what the kernel redirected here goes on to the listener of the address that
+  // it was meant for, or that port on all addresses, where there is one.
+  bool hands_off = false;
   Direction direction = Direction::kUnspecified;
   Inspection inspection;
   std::vector<FilterChain> chains;

@@ -1,5 +1,6 @@
 #include "mesh/envoy/transport_socket.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <utility>
 
@@ -294,6 +295,14 @@ void CheckRawBuffer(const core::TransportSocket& socket, const std::string& path
 }
 
 }  // namespace
+
+void WithdrawProtocol(const std::string& protocol, TransportSocket* tls) {
+  if (*tls == nullptr || protocol.empty()) return;
+  auto without = std::make_shared<TlsSettings>(**tls);
+  auto& alpn = without->alpn;
+  alpn.erase(std::remove(alpn.begin(), alpn.end(), protocol), alpn.end());
+  *tls = std::move(without);
+}
 
 TransportSocket LoadServerSocket(const core::TransportSocket& socket, const std::string& path,
                                  FieldErrors* errors) {

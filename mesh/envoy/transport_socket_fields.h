@@ -15,6 +15,8 @@ TransportSocket LoadServerSocket(const ::envoy::config::core::v3::TransportSocke
                                  const std::string& path, FieldErrors* errors);
 TransportSocket LoadClientSocket(const ::envoy::config::core::v3::TransportSocket& socket,
                                  const std::string& path, FieldErrors* errors);
+// Takes a protocol out of those that the handshake offers.
+void WithdrawProtocol(const std::string& protocol, TransportSocket* tls);
 
 }  // namespace mesh::envoy
 

@@ -86,6 +86,9 @@ struct ListenerConfig {
 // A listener: its chains, and which connections each of them takes.
 struct ListenerPlan {
   std::string name;
+  Address address;    // as configured
+  bool bound = true;  // false: gets its connections from one that hands off
+  bool hands_off = false;
   envoy::Inspection inspection;
   // Whether the first bytes have to be looked at before a chain can be chosen.
   bool inspects = false;

@@ -51,7 +51,8 @@ absl::Status Configuration::Apply(const ConfigBatch& batch) {
     const std::string held_by = entry.active != nullptr ? name : entry.takes_over;
     const bool passes_on = std::any_of(
         batch.listeners.begin(), batch.listeners.end(), [&entry](const envoy::Listener& listener) {
-          return listener.address == entry.listener.address && listener.name != entry.listener.name;
+          return listener.bind_to_port && entry.listener.bind_to_port &&
+                 listener.address == entry.listener.address && listener.name != entry.listener.name;
         });
     if (passes_on && !held_by.empty()) {
       vacated_.push_back({held_by, entry.listener.address, entry.bound});

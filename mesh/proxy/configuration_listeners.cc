@@ -25,7 +25,8 @@ absl::Status Configuration::TakeListener(const envoy::Listener& listener) {
   }
   for (const auto& [name, other] : listeners_) {
     if (name != listener.name && listener.address.port != 0 &&
-        other->listener.address == listener.address) {
+        other->listener.address == listener.address &&
+        other->listener.bind_to_port == listener.bind_to_port) {
       return absl::InvalidArgumentError(absl::StrCat(where, "address: ", address->ToString(),
                                                      " is that of listener \"", name, "\""));
     }
@@ -77,10 +78,12 @@ absl::Status Configuration::TakeListener(const envoy::Listener& listener) {
 
   const auto known = listeners_.find(listener.name);
   ListenerEntry* entry = known == listeners_.end() ? nullptr : known->second.get();
-  const bool same_address = entry != nullptr && entry->listener.address == listener.address;
+  const bool same_address = entry != nullptr && entry->listener.address == listener.address &&
+                            entry->listener.bind_to_port == listener.bind_to_port;
   const auto vacated =
-      std::find_if(vacated_.begin(), vacated_.end(),
-                   [&listener](const Vacated& v) { return v.address == listener.address; });
+      std::find_if(vacated_.begin(), vacated_.end(), [&listener](const Vacated& v) {
+        return listener.bind_to_port && v.address == listener.address;
+      });
   std::vector<int> sockets;
   std::string takes_over;
   Address bound = *address;
@@ -90,7 +93,7 @@ absl::Status Configuration::TakeListener(const envoy::Listener& listener) {
     bound = vacated->bound;
     takes_over = vacated->name;
     vacated_.erase(vacated);
-  } else {
+  } else if (listener.bind_to_port) {
     absl::StatusOr<std::vector<int>> opened = OpenSockets(&bound);
     if (!opened.ok()) {
       return absl::InvalidArgumentError(
@@ -202,6 +205,9 @@ void Configuration::ActivateListener(ListenerEntry* entry) {
   entry->secrets_timer.Disarm();
   auto plan = std::make_shared<ListenerPlan>();
   plan->name = entry->listener.name;
+  plan->address = *Address::Parse(entry->listener.address.host, entry->listener.address.port);
+  plan->bound = entry->listener.bind_to_port;
+  plan->hands_off = entry->listener.hands_off;
   plan->inspection = entry->listener.inspection;
   plan->inspects =
       (plan->inspection.tls || plan->inspection.http) && entry->table->depends_on_first_bytes();

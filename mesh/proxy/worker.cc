@@ -140,7 +140,8 @@ void Worker::Take(const WorkerUpdate& update) {
     const std::string& name = change.plan->name;
     const Ref<ListenerChains> known =
         listeners_.contains(name) ? listeners_[name] : Ref<ListenerChains>();
-    if (known && change.fd < 0 && change.takes_over.empty()) {
+    if (known && change.fd < 0 && change.takes_over.empty() &&
+        known->plan().bound == change.plan->bound) {
       // Connections take the new version of their chain with their next request; where there is
       // none, they end.
       for (const Ref<ListenerState>& gone : known->Update(change.plan)) {
@@ -156,15 +157,27 @@ void Worker::Take(const WorkerUpdate& update) {
       acceptors_.erase(change.takes_over);
       acceptor->set_listener(created);
       RemoveListener(change.takes_over);
-    } else {
+    } else if (change.plan->bound) {
       acceptor = std::make_unique<Acceptor>(this, created, change.fd);
     }
     RemoveListener(name);
-    if (draining_) acceptor->Stop();
-    acceptors_[name] = std::move(acceptor);
+    if (acceptor != nullptr) {
+      if (draining_) acceptor->Stop();
+      acceptors_[name] = std::move(acceptor);
+    }
     listeners_[name] = std::move(created);
   }
   for (const std::string& name : update.removed_listeners) RemoveListener(name);
+  if (!update.listeners.empty() || !update.removed_listeners.empty()) {
+    by_address_.clear();
+    // One that is bound stands behind one that only gets connections handed.
+    for (const bool bound : {false, true}) {
+      for (const auto& [name, listener] : listeners_) {
+        if (listener->plan().bound == bound)
+          by_address_.emplace(listener->plan().address, listener);
+      }
+    }
+  }
   for (const std::string& name : update.removed_clusters) {
     const auto found = clusters_.find(name);
     if (found == clusters_.end()) continue;
@@ -195,16 +208,29 @@ void Worker::DrainConnectionsOf(const ListenerState* chain) {
   }
 }
 
-void Worker::OnAccepted(const Ref<ListenerChains>& listener, int fd, const Address& peer) {
-  const ListenerPlan& plan = listener->plan();
+Ref<ListenerChains> Worker::HandOff(const ListenerChains& from, const Address& meant_for) const {
+  const Address any = *Address::Parse(meant_for.family() == AF_INET6 ? "::" : "0.0.0.0", 0);
+  for (const Address& address : {meant_for, any.WithPort(meant_for.port())}) {
+    const auto found = by_address_.find(address);
+    if (found != by_address_.end() && found->second.get() != &from) return found->second;
+  }
+  return {};
+}
+
+void Worker::OnAccepted(const Ref<ListenerChains>& first, int fd, const Address& peer) {
+  Ref<ListenerChains> listener = first;
   Accepted accepted;
   accepted.fd = fd;
   // Ids of different workers do not meet.
   accepted.id = (++next_id_ << 8) | static_cast<uint64_t>(index_ & 0xff);
   accepted.peer = peer;
-  accepted.local = plan.inspection.original_destination ? Address::OriginalDestinationOf(fd)
-                                                        : Address::LocalOf(fd);
-  if (!plan.inspects) return Serve(listener, accepted, {});
+  accepted.local = first->plan().inspection.original_destination
+                       ? Address::OriginalDestinationOf(fd)
+                       : Address::LocalOf(fd);
+  if (first->plan().hands_off) {
+    if (auto meant = HandOff(*first, accepted.local)) listener = std::move(meant);
+  }
+  if (!listener->plan().inspects) return Serve(listener, accepted, {});
   auto* const inspector =
       new Inspector(&loop_, this, listener, std::move(accepted),
                     [this](const Ref<ListenerChains>& l, Accepted a, const Inspected& inspected) {

@@ -3,6 +3,7 @@
 #define MESH_PROXY_WORKER_H_
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -90,6 +91,8 @@ class Worker final : private ExchangeHost, private ConnectionTracker {
 
   void Take(const WorkerUpdate& update);
   void RemoveListener(const std::string& name);
+  // The listener that a redirected connection was meant for; null: `from` keeps it.
+  Ref<ListenerChains> HandOff(const ListenerChains& from, const Address& meant_for) const;
   void OnAccepted(const Ref<ListenerChains>& listener, int fd, const Address& peer);
   // Gives the connection to the chain that takes it.
   void Serve(const Ref<ListenerChains>& listener, const Accepted& accepted,
@@ -107,6 +110,7 @@ class Worker final : private ExchangeHost, private ConnectionTracker {
   Random random_;
   absl::flat_hash_map<std::string, Ref<ClusterState>> clusters_;
   absl::flat_hash_map<std::string, Ref<ListenerChains>> listeners_;
+  std::map<Address, Ref<ListenerChains>> by_address_;  // as configured, for what is handed off
   absl::flat_hash_map<std::string, std::unique_ptr<Acceptor>> acceptors_;
   absl::flat_hash_set<TrackedConnection*> connections_;
   uint64_t next_id_ = 0;
