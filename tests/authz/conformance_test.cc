@@ -335,9 +335,9 @@ TEST(AuthorizationConformance, TheSameAnswersAsIstios) {
         Read(absl::StrCat(folder, c.out == nullptr ? c.name : c.out, "-out.yaml"));
     auto events = config::ParseYaml(text, 1);
     config::YamlError error;
-    const auto tree = config::YamlTree::Next(events.get(), &error);
-    ASSERT_TRUE(tree.has_value()) << text;
-    Json json = ToJson(*tree, tree->root());
+    config::YamlTree tree;
+    ASSERT_TRUE(tree.Next(events.get(), &error)) << text;
+    Json json = ToJson(tree, tree.root());
     Modernise(&json);
     RBAC theirs;
     const auto parsed = google::protobuf::util::JsonStringToMessage(
