@@ -358,7 +358,8 @@ TransportSocket LoadClientSocket(const core::TransportSocket& socket, const std:
   LoadCommon(proto.common_tls_context(), Join(config_path, "common_tls_context"), out.get(),
              errors);
   out->server_name = proto.sni();
-  out->bytes = socket.typed_config().value();
+  proto.clear_sni();
+  out->bytes = proto.SerializeAsString();
   return out;
 }
 

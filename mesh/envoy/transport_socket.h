@@ -71,7 +71,7 @@ struct TlsSettings {
   // Clients. Sent in the handshake; empty: nothing is.
   std::string server_name;
 
-  // Settings with equal bytes are equal.
+  // Settings with equal bytes are equal but for the server name.
   std::string bytes;
 };
 

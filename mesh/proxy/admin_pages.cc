@@ -169,13 +169,13 @@ std::vector<Label> IstioLabels(const RequestSeries& series, const envoy::Cluster
       {"reporter", series.inbound ? "destination" : "source"},
       {"source_workload", source.workload},
       {"source_workload_namespace", source.workload_namespace},
-      {"source_principal", "unknown"},
+      {"source_principal", OrUnknown(series.source_principal)},
       {"source_app", source.app},
       {"source_version", source.version},
       {"source_canonical_service", source.app},
       {"destination_workload", destination.workload},
       {"destination_workload_namespace", destination.workload_namespace},
-      {"destination_principal", "unknown"},
+      {"destination_principal", OrUnknown(series.destination_principal)},
       {"destination_app", destination.app},
       {"destination_version", destination.version},
       {"destination_canonical_service", destination.app},
@@ -186,7 +186,8 @@ std::vector<Label> IstioLabels(const RequestSeries& series, const envoy::Cluster
       {"response_code", code},
       {"grpc_response_status", ""},
       {"response_flags", flags},
-      {"connection_security_policy", series.inbound ? "none" : "unknown"},
+      {"connection_security_policy",
+       !series.inbound ? "unknown" : (series.source_principal.empty() ? "none" : "mutual_tls")},
   };
 }
 

@@ -67,15 +67,15 @@ absl::Status Configuration::Apply(const ConfigBatch& batch) {
   }
   for (const Vacated& left : vacated_) pending_.removed_listeners.push_back(left.name);
   vacated_.clear();
-  for (const auto& routes : batch.routes) {
-    for (auto& [name, entry] : listeners_) {
-      const std::vector<const envoy::FilterChain*> chains = ChainsOf(entry->listener);
-      const bool waits = std::any_of(chains.begin(), chains.end(), [&](const auto* chain) {
-        const auto* const http = RoutesByName(*chain);
-        return http != nullptr && http->route_config_name == routes->config->name;
-      });
-      if (waits) TryListener(entry.get());
-    }
+  std::set<std::string_view> changed_routes;
+  for (const auto& routes : batch.routes) changed_routes.insert(routes->config->name);
+  for (auto& [name, entry] : listeners_) {
+    const std::vector<const envoy::FilterChain*> chains = ChainsOf(entry->listener);
+    const bool waits = std::any_of(chains.begin(), chains.end(), [&](const auto* chain) {
+      const auto* const http = RoutesByName(*chain);
+      return http != nullptr && changed_routes.count(http->route_config_name) > 0;
+    });
+    if (waits) TryListener(entry.get());
   }
   for (const std::string& name : batch.removed_clusters) {
     const auto found = clusters_.find(name);
@@ -195,7 +195,7 @@ void Configuration::TryCluster(ClusterEntry* entry) {
     if (first) {
       auto upstream = std::make_shared<UpstreamTls>();
       upstream->server_name = tls->server_name;
-      upstream->settings = tls->bytes;
+      upstream->settings = absl::StrCat(tls->server_name, "\n", tls->bytes);
       upstream->http = ContextOf(tls, TlsContexts::Use::kHttpClient);
       upstream->tcp = ContextOf(tls, TlsContexts::Use::kTcpClient);
       if (upstream->http != nullptr && upstream->tcp != nullptr) {

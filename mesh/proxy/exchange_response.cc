@@ -23,6 +23,13 @@ using telemetry::ResponseFlag;
 namespace {
 
 constexpr Nanos kBaseBackOff = 25 * kMillisecond;
+// A cluster's requests are told apart by who sends them as long as these are not too many.
+constexpr size_t kMaxSeriesWithPrincipals = 256;
+
+std::string_view FirstUri(const std::vector<std::string>* uris) {
+  if (uris == nullptr || uris->empty()) return {};
+  return (*uris)[0];
+}
 
 std::string_view Reason(UpstreamFailure failure) {
   switch (failure) {
@@ -465,10 +472,23 @@ void Exchange::CountResponse(int status) {
   if (status > 0) CountCode(status, &listener_->stats.codes);
   if (!cluster_) return;
   const bool inbound = listener_config_->direction == envoy::Listener::Direction::kInbound;
+  // Who is who: of our client at its destination, of our upstream at the source.
+  const TlsFacts* const tls = inbound ? connection_->tls.get() : upstream_tls_.get();
+  std::string_view peer = FirstUri(tls == nullptr ? nullptr : &tls->peer_uris);
+  std::string_view own = FirstUri(tls == nullptr ? nullptr : &tls->local_uris);
   std::vector<RequestSeries>& all = cluster_->stats.series;
-  RequestSeries* series = nullptr;
-  for (RequestSeries& s : all) {
-    if (s.code == status && s.flags == flags_ && s.inbound == inbound) series = &s;
+  const auto find = [&]() -> RequestSeries* {
+    for (RequestSeries& s : all) {
+      if (s.SameLabels(inbound, status, flags_, inbound ? peer : own, inbound ? own : peer)) {
+        return &s;
+      }
+    }
+    return nullptr;
+  };
+  RequestSeries* series = find();
+  if (series == nullptr && all.size() >= kMaxSeriesWithPrincipals) {
+    peer = own = std::string_view();
+    series = find();
   }
   if (series == nullptr) {
     all.emplace_back();
@@ -476,6 +496,8 @@ void Exchange::CountResponse(int status) {
     series->inbound = inbound;
     series->code = status;
     series->flags = flags_;
+    series->source_principal = inbound ? peer : own;
+    series->destination_principal = inbound ? own : peer;
   }
   ++series->count;
   series->request_bytes += bytes_received_;

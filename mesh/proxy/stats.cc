@@ -59,7 +59,7 @@ void ClusterStats::Add(const ClusterStats& o) {
   rq_time.Add(o.rq_time);
   for (const RequestSeries& s : o.series) {
     auto found = std::find_if(series.begin(), series.end(), [&s](const RequestSeries& t) {
-      return t.inbound == s.inbound && t.code == s.code && t.flags == s.flags;
+      return t.SameLabels(s.inbound, s.code, s.flags, s.source_principal, s.destination_principal);
     });
     if (found == series.end()) {
       series.push_back(s);

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -50,10 +51,18 @@ struct RequestSeries {
   bool inbound = false;  // reporter="destination", else "source"
   int code = 0;
   uint32_t flags = 0;
+  // Who certificates say is on either side; empty: unknown.
+  std::string source_principal, destination_principal;
   uint64_t count = 0;
   uint64_t request_bytes = 0;
   uint64_t response_bytes = 0;
   DurationHistogram duration;
+
+  bool SameLabels(bool of_inbound, int of_code, uint32_t of_flags, std::string_view source,
+                  std::string_view destination) const {
+    return code == of_code && flags == of_flags && inbound == of_inbound &&
+           source_principal == source && destination_principal == destination;
+  }
 };
 
 // Name -> how often.

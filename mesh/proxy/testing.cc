@@ -56,6 +56,14 @@ Peer::Peer(Peer&& other) noexcept
       held_(std::move(other.held_)),
       tls_(std::move(other.tls_)) {}
 
+Peer& Peer::operator=(Peer&& other) noexcept {
+  Close();
+  fd_ = std::exchange(other.fd_, -1);
+  held_ = std::move(other.held_);
+  tls_ = std::move(other.tls_);
+  return *this;
+}
+
 void Peer::Close() {
   if (fd_ >= 0) close(fd_);
   fd_ = -1;

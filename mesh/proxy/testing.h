@@ -23,6 +23,7 @@ class Peer {
   explicit Peer(int fd);
   ~Peer();
   Peer(Peer&& other) noexcept;
+  Peer& operator=(Peer&& other) noexcept;
   Peer(const Peer&) = delete;
 
   // False where the other side has gone.

@@ -86,10 +86,8 @@ bool TlsContexts::Set(const Secret& secret) {
       (!old.identity.has_value() || SameIdentity(*old.identity, *secret.identity));
   if (held.version != 0 && same_identity && old.roots == secret.roots) return false;
   held.secret = secret;
+  held.roots = secret.roots.has_value() ? tls::TrustRoots(*secret.roots) : tls::TrustRoots();
   held.version = ++versions_;
-  for (auto it = contexts_.begin(); it != contexts_.end();) {
-    it = it->second.expired() ? contexts_.erase(it) : std::next(it);
-  }
   return true;
 }
 
@@ -139,7 +137,7 @@ absl::StatusOr<tls::ContextOptions> TlsContexts::Options(const envoy::TlsSetting
   }
   bool verifies = false;
   if (!settings.validation_secret.empty()) {
-    out.validation.roots = tls::TrustRoots(*Find(settings.validation_secret)->secret.roots);
+    out.validation.roots = Find(settings.validation_secret)->roots;
     verifies = true;
   } else if (!settings.validation.trusted_ca.empty()) {
     absl::StatusOr<std::string> pem = Read(settings.validation.trusted_ca);
@@ -177,14 +175,20 @@ absl::StatusOr<std::shared_ptr<const tls::Context>> TlsContexts::Get(
   const std::string key =
       absl::StrCat(static_cast<int>(use), " ", version(settings.certificate_secret), " ",
                    version(settings.validation_secret), " ", settings.bytes);
-  std::weak_ptr<const tls::Context>& known = contexts_[key];
-  if (std::shared_ptr<const tls::Context> context = known.lock()) return context;
+  const auto known = contexts_.find(key);
+  if (known != contexts_.end()) {
+    if (std::shared_ptr<const tls::Context> context = known->second.lock()) return context;
+  }
   absl::StatusOr<tls::ContextOptions> options = Options(settings, use);
   if (!options.ok()) return options.status();
   if (use == Use::kServer && options->resumption) options->ticket_secret = TicketSecret();
   absl::StatusOr<std::shared_ptr<const tls::Context>> context =
       use == Use::kServer ? tls::Context::Server(*options) : tls::Context::Client(*options);
-  if (context.ok()) known = *context;
+  if (!context.ok()) return context;
+  for (auto it = contexts_.begin(); it != contexts_.end();) {
+    it = it->second.expired() ? contexts_.erase(it) : std::next(it);
+  }
+  contexts_[key] = *context;
   return context;
 }
 

@@ -14,6 +14,7 @@
 #include "mesh/envoy/transport_socket.h"
 #include "mesh/proxy/secret.h"
 #include "mesh/tls/context.h"
+#include "mesh/tls/verify.h"
 
 namespace mesh::proxy {
 
@@ -43,6 +44,7 @@ class TlsContexts {
  private:
   struct Held {
     Secret secret;
+    tls::TrustRoots roots;  // the secret's, shared by all contexts
     uint64_t version = 0;
   };
   absl::StatusOr<tls::ContextOptions> Options(const envoy::TlsSettings& settings, Use use) const;

@@ -101,6 +101,9 @@ void CountFailure(const tls::Session& session, TlsStats* stats) {
 
 std::string TlsFailureReason(const tls::Session& session) {
   if (session.error().ok()) return "";
+  // A connection that ends in the open is no failure of TLS, close_notify or not.
+  const bool open = !session.connection().version.empty();
+  if (open && session.error().code() == absl::StatusCode::kDataLoss) return "";
   std::string words = absl::StrCat("TLS_error:|", session.library_error());
   if (!session.library_error().empty()) words.push_back(':');
   absl::StrAppend(&words, session.error().message(), ":TLS_error_end");

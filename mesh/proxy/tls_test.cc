@@ -279,6 +279,16 @@ TEST_F(TlsTest, TwoSidecarsSpeakMutualTls) {
     EXPECT_TRUE(absl::StrContains(answer->body, "URI=" + MeshId("client")));
   }
   EXPECT_GT(Stat(*inbound, ListenerPrefix(*inbound) + "ssl.handshake"), 0u);
+  const std::string who = absl::StrCat("source_principal=\"", MeshId("client"), "\"");
+  const std::string whom = absl::StrCat("destination_principal=\"", MeshId("server"), "\"");
+  for (const auto& [proxy, policy] :
+       {std::pair(inbound.get(), "mutual_tls"), std::pair(outbound.get(), "unknown")}) {
+    const std::string metrics = proxy->Admin("/stats/prometheus");
+    EXPECT_TRUE(absl::StrContains(metrics, who)) << metrics;
+    EXPECT_TRUE(absl::StrContains(metrics, whom));
+    EXPECT_TRUE(
+        absl::StrContains(metrics, absl::StrCat("connection_security_policy=\"", policy, "\"")));
+  }
 }
 
 TEST_F(TlsTest, ManyMegabytesBothWaysWithAReaderThatIsSlow) {

@@ -46,6 +46,13 @@ Session::Rep* Of(SSL* ssl) {
   return static_cast<Session::Rep*>(SSL_get_ex_data(ssl, SessionIndex()));
 }
 
+// An idle connection holds next to no memory.
+void Empty(std::string* buffer) {
+  constexpr size_t kKeepBytes = 4096;
+  buffer->clear();
+  if (buffer->capacity() > kKeepBytes) buffer->shrink_to_fit();
+}
+
 int BioRead(BIO* bio, char* to, int size) {
   auto* rep = static_cast<Session::Rep*>(BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
@@ -59,7 +66,7 @@ int BioRead(BIO* bio, char* to, int size) {
   memcpy(to, rep->in.data() + rep->in_at, count);
   rep->in_at += count;
   if (rep->in_at == rep->in.size()) {
-    rep->in.clear();
+    Empty(&rep->in);
     rep->in_at = 0;
   }
   return static_cast<int>(count);
@@ -237,7 +244,7 @@ void Session::Sent(size_t bytes) {
   Rep& r = *rep_;
   r.out_at += std::min(bytes, r.out.size() - r.out_at);
   if (r.out_at == r.out.size()) {
-    r.out.clear();
+    Empty(&r.out);
     r.out_at = 0;
   }
 }
