@@ -4,6 +4,7 @@
 #include "absl/strings/str_replace.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "mesh/local/load.h"
 
 namespace mesh::testing {
 namespace {
@@ -59,6 +60,31 @@ TEST(MeshTest, PartsDieAndComeBack) {
   EXPECT_EQ(mesh->KillWorkload("ratings").message(),
             "there is no pod \"ratings\"; there are details-v1-0, productpage-v1-0, ratings-v1-0, "
             "reviews-v1-0, reviews-v2-0, reviews-v3-0 and istio-ingressgateway-0");
+}
+
+TEST(MeshTest, AWorkloadThatIsStoppedLosesNoRequest) {
+  const auto mesh = StartMesh();
+  ASSERT_NE(mesh, nullptr);
+  ASSERT_TRUE(mesh->Remove("reviews.yaml").ok()) << "all three versions take turns";
+  local::LoadOptions options;
+  options.address = mesh->gateway_address();
+  options.port = mesh->gateway_port();
+  local::Load load(options);
+  for (const char* pod : {"reviews-v2-0", "reviews-v3-0"}) {
+    const absl::Status stopped = mesh->StopWorkload(pod);
+    ASSERT_TRUE(stopped.ok()) << stopped;
+    EXPECT_EQ(mesh->StopWorkload(pod).message(),
+              absl::StrCat(pod, " has no application that runs"));
+    EXPECT_EQ(mesh->Admin(pod, "/clusters").status().message(),
+              absl::StrCat("the proxy of ", pod, " does not run"));
+    const absl::Status started = mesh->StartWorkload(pod);
+    ASSERT_TRUE(started.ok()) << started;
+  }
+  const local::LoadCounts counts = load.Stop();
+  EXPECT_GT(counts.requests, 0u);
+  EXPECT_EQ(counts.failed, 0u) << ::testing::PrintToString(counts.failures);
+  EXPECT_THAT(*mesh->Admin("reviews-v2-0", "/clusters"), HasSubstr("outbound|9080|"));
+  EXPECT_EQ(mesh->UseEnvoy("reviews-v2-0", "/no/such/envoy").code(), absl::StatusCode::kNotFound);
 }
 
 TEST(MeshTest, ProxiesOutliveTheirControlPlaneAndTheNextOneBringsWhatChanged) {
