@@ -259,6 +259,20 @@ TEST(Http1RequestTest, SaysWhatIsWrong) {
   }
 }
 
+TEST(Http1RequestTest, EveryByteAtEveryPlaceOfAValue) {
+  for (int byte = 0; byte < 256; ++byte) {
+    const bool fine = byte >= 0x20 ? byte != 0x7f : byte == '\t';
+    for (size_t place = 0; place < 20; ++place) {
+      std::string value = "x23456789012345678xyz";
+      value[1 + place % 19] = static_cast<char>(byte);
+      const std::string got =
+          Read(Http1Reader::Kind::kRequest, "GET / HTTP/1.1\r\nHost: a\r\nX: " + value + "\r\n\r\n",
+               99, true);
+      EXPECT_EQ(got.rfind("GET /", 0) == 0, fine) << byte << " at " << place << ": " << got;
+    }
+  }
+}
+
 TEST(Http1RequestTest, LimitsOfTheHead) {
   Http1Reader::Limits limits;
   limits.head_bytes = 1000;

@@ -199,6 +199,7 @@ void ServerConnection::RefuseRequest(int status, std::string_view details) {
 }
 
 void ServerConnection::OnEnd() {
+  if (tunnel_ && !held_.empty()) Process(std::string_view());
   if (exchange_.active()) {
     exchange_.OnDownstreamGone();
     if (open()) {
