@@ -126,6 +126,7 @@ TEST(Analyzer, SaysWhatAnAnalysisOfEverythingSays) {
   Analyzer analyzer;
   Options options;
   options.unread.push_back({"Policy",
+                            "authentication.istio.io/v1alpha1",
                             "a",
                             "x",
                             SourcePosition{std::make_shared<const std::string>("p.yaml"), 1, 1},
