@@ -41,17 +41,21 @@ class MessageReader {
       : tree_(tree),
         file_(std::move(file)),
         limit_(MostWork(tree)),
-        work_(work == nullptr ? &own_work_ : work) {
-    // A key and its value are two nodes and one field.
-    reserved_ = tree.size() <= kSmallTree ? tree.size() * 5 / 8 : 64;
-    positions_.Reserve(reserved_);
-  }
+        work_(work == nullptr ? &own_work_ : work) {}
   // More work than any reading of the tree is without aliases, and what they may add.
   static size_t MostWork(const YamlTree& tree) {
     return 4 * tree.size() + tree.text_size() / 16 + kMostAliased;
   }
   MessageReader(const MessageReader&) = delete;
   MessageReader& operator=(const MessageReader&) = delete;
+
+  // Makes room for the positions of a whole object, which is about to be read.
+  void ExpectObject() {
+    // A key and its value are two nodes and one field.
+    reserved_ = tree_.size() <= kSmallTree ? tree_.size() * 5 / 8 : 64;
+    positions_.Reserve(reserved_);
+    path_.reserve(24);
+  }
 
   // The key and value nodes of a mapping, merges applied; a key given twice is an error and the
   // first one counts. Empty where aliases have expanded to more than anybody means.

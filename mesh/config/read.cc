@@ -406,6 +406,7 @@ class InputReader {
 
   void ReadKnown(const YamlTree& tree, uint32_t root, const EntryList& entries,
                  const KindInfo& info, MessageReader* reader, ReadObject* object) {
+    reader->ExpectObject();
     Resource::Parts parts;
     parts.kind = info.kind;
     parts.api_version = object->api_version;

@@ -3,11 +3,25 @@
 #include <yaml.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <cstring>
 
 #include "absl/strings/str_cat.h"
 
 namespace mesh::config {
 namespace {
+
+bool IsAscii(std::string_view bytes) {
+  uint64_t seen = 0;
+  size_t i = 0;
+  for (; i + 8 <= bytes.size(); i += 8) {
+    uint64_t word;
+    std::memcpy(&word, bytes.data() + i, 8);
+    seen |= word;
+  }
+  for (; i < bytes.size(); ++i) seen |= static_cast<unsigned char>(bytes[i]);
+  return (seen & 0x8080808080808080) == 0;
+}
 
 // What libyaml calls a line ends where YAML 1.1 says, also at a bare CR, NEL, LS and PS, and its
 // columns count characters; and behind the last byte it sees one more line. Ours, as editors and
@@ -16,9 +30,10 @@ namespace {
 class Places {
  public:
   explicit Places(std::string_view bytes) : bytes_(bytes) {
-    for (size_t i = 0; i < bytes.size() && same_; ++i) {
-      const bool bare_cr = bytes[i] == '\r' && (i + 1 == bytes.size() || bytes[i + 1] != '\n');
-      same_ = static_cast<unsigned char>(bytes[i]) < 0x80 && !bare_cr;
+    same_ = IsAscii(bytes);
+    for (size_t at = bytes.find('\r'); same_ && at != std::string_view::npos;
+         at = bytes.find('\r', at + 1)) {
+      same_ = at + 1 < bytes.size() && bytes[at + 1] == '\n';
     }
   }
 

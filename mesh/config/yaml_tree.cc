@@ -17,15 +17,17 @@ class Builder {
   bool Add(const YamlEvent& event, YamlError* error) {
     switch (event.type) {
       case YamlEvent::Type::kScalar: {
-        YamlNode node = NodeAt(event, YamlNode::Type::kScalar);
-        const bool other_tag =
-            event.tag.substr(0, 18) == "tag:yaml.org,2002:" && event.tag != "tag:yaml.org,2002:str";
+        const uint32_t id = Append(event, YamlNode::Type::kScalar);
+        YamlNode& node = nodes_[id];
+        const bool other_tag = !event.tag.empty() &&
+                               event.tag.substr(0, 18) == "tag:yaml.org,2002:" &&
+                               event.tag != "tag:yaml.org,2002:str";
         node.style = (event.plain && event.tag.empty()) || other_tag ? YamlNode::Style::kPlain
                                                                      : YamlNode::Style::kString;
         node.text = text_.size();
         node.size = event.value.size();
         text_.append(event.value);
-        Anchor(event, Append(node));
+        Anchor(event, id);
         return true;
       }
       case YamlEvent::Type::kAlias: {
@@ -43,9 +45,7 @@ class Builder {
                         error);
           }
         }
-        YamlNode node = NodeAt(event, YamlNode::Type::kAlias);
-        node.first = anchor->second;
-        Append(node);
+        nodes_[Append(event, YamlNode::Type::kAlias)].first = anchor->second;
         return true;
       }
       case YamlEvent::Type::kSequenceStart:
@@ -53,9 +53,9 @@ class Builder {
         if (open_.size() >= YamlTree::kMaxDepth) {
           return Fail(event, absl::StrCat("nested deeper than ", YamlTree::kMaxDepth), error);
         }
-        const uint32_t id = Append(NodeAt(event, event.type == YamlEvent::Type::kMappingStart
-                                                     ? YamlNode::Type::kMapping
-                                                     : YamlNode::Type::kSequence));
+        const uint32_t id =
+            Append(event, event.type == YamlEvent::Type::kMappingStart ? YamlNode::Type::kMapping
+                                                                       : YamlNode::Type::kSequence);
         Anchor(event, id);
         open_.push_back({id, 0});
         return true;
@@ -75,22 +75,17 @@ class Builder {
     uint32_t last_child;
   };
 
-  static YamlNode NodeAt(const YamlEvent& event, YamlNode::Type type) {
-    YamlNode node;
-    node.type = type;
-    node.line = event.line;
-    node.column = event.column;
-    return node;
-  }
-
   static bool Fail(const YamlEvent& event, std::string message, YamlError* error) {
     *error = YamlError{std::move(message), event.line, event.column};
     return false;
   }
 
-  uint32_t Append(YamlNode node) {
+  uint32_t Append(const YamlEvent& event, YamlNode::Type type) {
     const uint32_t id = nodes_.size();
-    nodes_.push_back(node);
+    YamlNode& node = nodes_.emplace_back();
+    node.type = type;
+    node.line = event.line;
+    node.column = event.column;
     if (!open_.empty()) {
       Open& open = open_.back();
       if (open.last_child == 0) {
