@@ -90,17 +90,17 @@ class Converter {
 absl::StatusOr<JsonFile> ReadJsonFile(const std::string& name, std::string_view bytes) {
   const std::unique_ptr<config::YamlEvents> events = config::ParseYaml(bytes, 1);
   config::YamlError error;
-  const std::optional<config::YamlTree> tree = config::YamlTree::Next(events.get(), &error);
-  if (!tree) {
+  config::YamlTree tree;
+  if (!tree.Next(events.get(), &error)) {
     if (error.message.empty()) {
       return absl::InvalidArgumentError(absl::StrCat(name, ": holds nothing"));
     }
     return absl::InvalidArgumentError(
         absl::StrCat(name, ":", error.line, ":", error.column, ": ", error.message));
   }
-  Converter converter(*tree, std::make_shared<const std::string>(name));
+  Converter converter(tree, std::make_shared<const std::string>(name));
   JsonFile file;
-  file.value = converter.Convert(tree->root(), "");
+  file.value = converter.Convert(tree.root(), "");
   file.positions = std::move(converter.positions);
   return file;
 }
