@@ -1,6 +1,7 @@
-// The access log of mesh-proxy beside Envoy's: the same requests, byte for byte, to the same
-// listeners with the same configuration, once with each of them in the place; then the lines,
-// operator by operator. What has to differ (times, ports, random ids) is compared by its shape.
+// The access log of mesh-proxy and its answers beside Envoy's: the same requests, byte for byte, to
+// the same listeners with the same configuration, once with each of them in the place; then the
+// lines, operator by operator, and the answers, header by header. What has to differ (times, ports,
+// random ids) is compared by its shape.
 
 #include <arpa/inet.h>
 #include <ifaddrs.h>
