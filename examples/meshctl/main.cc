@@ -20,7 +20,6 @@ int main(int argc, char** argv) {
   return mesh::ctl::Run(
       {mesh::ctl::AddValidate, mesh::ctl::AddTranslate, mesh::ctl::AddProxyStatus,
        mesh::ctl::AddProxyConfig, mesh::ctl::AddRoute, mesh::ctl::AddAnalyze, mesh::ctl::AddAuthz,
-       mesh::ctl::AddCa,
-       mesh::ctl::AddCrds, mesh::ctl::AddCompletion, mesh::ctl::AddVersion},
+       mesh::ctl::AddCa, mesh::ctl::AddCrds, mesh::ctl::AddCompletion, mesh::ctl::AddVersion},
       {argv + 1, argv + argc}, std::cin, std::cout, std::cerr);
 }

@@ -1,5 +1,7 @@
 #include "mesh/authz/token_filter.h"
 
+#include <random>
+
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
@@ -192,6 +194,36 @@ TEST(TokenFilter, TheFirstPathThatFitsDecides) {
   EXPECT_TRUE(filter.Check(none.view(), "/health?x", kNow).allowed);
   EXPECT_FALSE(filter.Check(none.view(), "/api/x", kNow).allowed);
   EXPECT_TRUE(filter.Check(none.view(), "/other", kNow).allowed);
+}
+
+TEST(TokenFilter, ATokenThatWasChangedIsNeverGood) {
+  const Issuer issuer("https://i");
+  const TokenProvider provider = issuer.Provider();
+  const std::string good = issuer.Token();
+  ASSERT_TRUE(Check({provider}, Of(0), Bearer(good)).allowed);
+  std::mt19937 random(5);
+  for (int i = 0; i < 5000; ++i) {
+    std::string token = good;
+    for (int n = 1 + random() % 3; n > 0; --n) {
+      const size_t at = random() % token.size();
+      switch (random() % 4) {
+        case 0:
+          token[at] = static_cast<char>(random());
+          break;
+        case 1:
+          token.erase(at, 1 + random() % 8);
+          break;
+        case 2:
+          token.insert(at, 1, "A.=_-\xff"[random() % 6]);
+          break;
+        default:
+          token.resize(at);
+      }
+      if (token.empty()) token = ".";
+    }
+    if (token == good) continue;
+    EXPECT_FALSE(Check({provider}, Of(0), Bearer(token)).allowed) << token;
+  }
 }
 
 }  // namespace

@@ -9,7 +9,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
-#include "mesh/config/read.h"
 #include "mesh/config/snapshot.h"
 #include "mesh/ctl/authz_matrix.h"
 #include "mesh/ctl/authz_ports.h"
@@ -17,7 +16,6 @@
 #include "mesh/ctl/json_output.h"
 #include "mesh/ctl/table.h"
 #include "mesh/http/headers.h"
-#include "mesh/local/files.h"
 #include "mesh/translate/node.h"
 #include "mesh/translate/translate.h"
 #include "mesh/translate/world.h"
@@ -31,7 +29,7 @@ using Json = nlohmann::ordered_json;
 struct Flags {
   InputFlags input;
   OutputFlags output;
-  std::string pod, method, path, as, host, source_ip, mesh_file, interception;
+  std::string pod, method, path, as, host, source_ip, mesh_file;
   uint32_t port = 0;
   bool matrix = false;
   std::vector<std::string> headers;
@@ -108,7 +106,8 @@ void RunCheck(const Flags& flags, const translate::World& world, Context* contex
   absl::StatusOr<translate::Node> node = world.NodeOf(flags.pod);
   absl::StatusOr<std::vector<GuardedPort>> ports;
   if (node.ok()) {
-    ports = GuardedPorts(translate::Translate(world, *node));
+    ports = GuardedPorts(translate::Translate(world, *node),
+                         node->type == translate::NodeType::kRouter);
   } else {
     ports = node.status();
   }
@@ -215,33 +214,14 @@ void RunMatrix(const Flags& flags, const translate::World& world, Context* conte
 }
 
 void Run(const Flags& flags, Context* context) {
-  Inputs inputs = ReadInputs(flags.input, context->in, context->err);
-  bool invalid = false;
-  const auto say = [&](const FieldError& error) {
-    invalid = true;
-    context->err << error.ToString() << "\n";
-  };
-  for (const FieldError& error : inputs.Errors()) say(error);
-  std::vector<config::ResourcePtr> resources = inputs.Resources();
-  if (!flags.mesh_file.empty()) {
-    const absl::StatusOr<std::string> text = local::ReadFile(flags.mesh_file);
-    if (text.ok()) {
-      config::ReadResult read = config::ReadMeshConfig(flags.mesh_file, *text);
-      for (const FieldError& error : read.errors) say(error);
-      for (config::ResourcePtr& resource : read.resources) resources.push_back(std::move(resource));
-    } else {
-      context->err << "meshctl: " << std::string(text.status().message()) << "\n";
-      inputs.unreadable = true;
-    }
-  }
-  const auto world = translate::World::Build(config::Snapshot::Of(std::move(resources)));
+  WorldInputs inputs = ReadWorldInputs(flags.input, flags.mesh_file, context->in, context->err);
+  const auto world = translate::World::Build(config::Snapshot::Of(std::move(inputs.resources)));
   if (flags.matrix || flags.method.empty()) {
     RunMatrix(flags, *world, context);
   } else {
     RunCheck(flags, *world, context);
   }
-  if (invalid && context->exit_code == kFine) context->exit_code = kFailed;
-  if (inputs.unreadable) context->exit_code = kUnreadable;
+  context->exit_code = inputs.ExitCode(context->exit_code);
 }
 
 }  // namespace

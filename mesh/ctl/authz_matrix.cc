@@ -105,7 +105,7 @@ absl::StatusOr<std::vector<MatrixRow>> AuthorizationMatrix(const translate::Worl
     const auto node = world.NodeOf(pod);
     if (!node.ok()) return node.status();
     absl::StatusOr<std::vector<GuardedPort>> ports =
-        GuardedPorts(translate::Translate(world, *node));
+        GuardedPorts(translate::Translate(world, *node), workload->router);
     if (!ports.ok()) return ports.status();
     for (const GuardedPort& port : *ports) {
       for (const Caller& caller : callers) {

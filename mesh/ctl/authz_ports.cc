@@ -14,6 +14,7 @@
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
 #include "envoy/extensions/filters/network/rbac/v3/rbac.pb.h"
 #include "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb.h"
+#include "envoy/extensions/transport_sockets/tls/v3/tls.pb.h"
 #include "mesh/config/resource.h"
 
 namespace mesh::ctl {
@@ -24,6 +25,7 @@ using envoy::AuthorizationFilter;
 using envoy::RbacFilter;
 using HttpManager =
     ::envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager;
+using DownstreamTlsContext = ::envoy::extensions::transport_sockets::tls::v3::DownstreamTlsContext;
 using TcpProxy = ::envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy;
 
 // "inbound|9080|http|host" is called "outbound|9080||host" by others.
@@ -72,7 +74,10 @@ absl::Status ReadHttp(const google::protobuf::Any& any, GuardedPort* port) {
 }
 
 absl::Status ReadChain(const listener_v3::FilterChain& chain, GuardedPort* port) {
-  (chain.has_transport_socket() ? port->takes_mutual_tls : port->takes_plaintext) = true;
+  DownstreamTlsContext tls;
+  const bool mutual = chain.transport_socket().typed_config().UnpackTo(&tls) &&
+                      tls.require_client_certificate().value();
+  (mutual ? port->takes_mutual_tls : port->takes_plaintext) = true;
   std::vector<RbacFilter> rules;
   for (const auto& filter : chain.filters()) {
     const std::string& url = filter.typed_config().type_url();
@@ -277,7 +282,9 @@ Reach Evaluate(const authz::Condition& condition, const authz::Request& request)
   authz::Rule rule;
   rule.condition = condition;
   const auto engine = authz::Engine::Build({std::move(rule)});
-  return engine.ok() && (*engine)->Decide(request).allowed ? Reach::kAlways : Reach::kNever;
+  authz::Request connection = request;
+  connection.http = false;  // the rest of the request is not there to be judged
+  return engine.ok() && (*engine)->Decide(connection).allowed ? Reach::kAlways : Reach::kNever;
 }
 
 // True where this filter decides; `verdict` then says how.
@@ -341,13 +348,14 @@ std::string PolicyRule::ToString() const {
   return text;
 }
 
-absl::StatusOr<std::vector<GuardedPort>> GuardedPorts(const translate::Output& output) {
+absl::StatusOr<std::vector<GuardedPort>> GuardedPorts(const translate::Output& output,
+                                                      bool gateway) {
   std::vector<GuardedPort> ports;
   for (const translate::ResourcePtr& resource : output.listeners) {
     const auto* const listener =
         google::protobuf::DynamicCastToGenerated<listener_v3::Listener>(resource->message.get());
     if (listener == nullptr ||
-        listener->traffic_direction() != ::envoy::config::core::v3::INBOUND) {
+        (!gateway && listener->traffic_direction() != ::envoy::config::core::v3::INBOUND)) {
       continue;
     }
     const bool shared = listener->name() == "virtualInbound";

@@ -32,8 +32,10 @@ struct GuardedPort {
   std::string_view Mode() const;  // "STRICT", "PERMISSIVE", "DISABLE"
 };
 
-// In the order of the listener. InvalidArgument where a proxy of ours would not take it.
-absl::StatusOr<std::vector<GuardedPort>> GuardedPorts(const translate::Output& output);
+// In the order of the listeners: a sidecar's inbound ones, all of a gateway's. InvalidArgument
+// where a proxy of ours would not take them.
+absl::StatusOr<std::vector<GuardedPort>> GuardedPorts(const translate::Output& output,
+                                                      bool gateway);
 
 // The rule of an AuthorizationPolicy that a filter's policy was made from.
 struct PolicyRule {

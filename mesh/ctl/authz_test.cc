@@ -36,7 +36,9 @@ spec: {serviceAccountName: APP}
 status: {podIP: ADDRESS, phase: Running, conditions: [{type: Ready, status: "True"}]}
 ---
 )",
-      {{"APP", app}, {"ADDRESS", ip}, {"PROXY", proxy ? ", security.istio.io/tlsMode: istio" : ""}});
+      {{"APP", app},
+       {"ADDRESS", ip},
+       {"PROXY", proxy ? ", security.istio.io/tlsMode: istio" : ""}});
 }
 std::string Service(const std::string& app, const std::string& port) {
   return absl::StrReplaceAll(R"(apiVersion: v1
@@ -95,7 +97,9 @@ TEST(AuthzCheck, NamesThePolicyThatAllows) {
       Authz(Shop() + kPolicies, {"cart-0.default", "GET", "/items?x", "--as", "default/shop"});
   EXPECT_EQ(o.err, "");
   EXPECT_EQ(o.code, kFine);
-  EXPECT_EQ(o.out, R"(ALLOWED  GET /items?x on port 8080 of cart-0.default by spiffe://cluster.local/ns/default/sa/shop
+  EXPECT_EQ(
+      o.out,
+      R"(ALLOWED  GET /items?x on port 8080 of cart-0.default by spiffe://cluster.local/ns/default/sa/shop
          allowed by ALLOW policy default/shop-only rule 0 (-:44:5)
          the port is PERMISSIVE, the client comes in mutual TLS
 
@@ -111,7 +115,9 @@ TEST(AuthzCheck, NamesThePolicyThatDenies) {
                                                "spiffe://cluster.local/ns/default/sa/shop"});
   EXPECT_EQ(o.err, "");
   EXPECT_EQ(o.code, kFailed);
-  EXPECT_EQ(o.out, R"(DENIED   GET /x/../admin/y on port 8080 of cart-0.default by spiffe://cluster.local/ns/default/sa/shop
+  EXPECT_EQ(
+      o.out,
+      R"(DENIED   GET /x/../admin/y on port 8080 of cart-0.default by spiffe://cluster.local/ns/default/sa/shop
          denied by DENY policy default/no-admin rule 0 (-:35:5)
          the port is PERMISSIVE, the client comes in mutual TLS
 
@@ -138,7 +144,7 @@ TEST(AuthzCheck, AsJson) {
   const Outcome o = Authz(Shop() + kPolicies, {"cart-0.default", "POST", "/", "--as",
                                                "cluster.local/ns/ops/sa/root", "-o", "json"});
   EXPECT_EQ(o.code, kFine);
-  EXPECT_EQ(Json::parse(o.out), Json::parse(R"({
+  EXPECT_EQ(Json::parse(o.out), Json::parse(R"json({
     "allowed": true,
     "why": "allowed by ALLOW policy default/shop-only rule 1 (-:48:5)",
     "pod": "cart-0.default", "port": 8080, "protocol": "http", "mode": "PERMISSIVE", "tls": "mTLS",
@@ -152,20 +158,21 @@ TEST(AuthzCheck, AsJson) {
        "column": 5, "dry_run": false, "matched": false,
        "failed": "principal is \"spiffe://cluster.local/ns/default/sa/shop\""},
       {"filter": "ALLOW", "policy": "default/shop-only", "rule": 1, "file": "-", "line": 48,
-       "column": 5, "dry_run": false, "matched": true, "failed": ""}]})"));
+       "column": 5, "dry_run": false, "matched": true, "failed": ""}]
+})json"));
 }
 
 TEST(AuthzCheck, AsYaml) {
   const Outcome o = Authz(Shop(), {"db-0.default", "-", "--as", "default/cart", "-o", "yaml"});
   EXPECT_EQ(o.code, kFine);
   EXPECT_EQ(o.out, R"(allowed: true
-why: 'allowed: no policy denies it and none asks for more'
+why: "allowed: no policy denies it and none asks for more"
 pod: db-0.default
 port: 8080
 protocol: tcp
 mode: PERMISSIVE
 tls: mTLS
-as: spiffe://cluster.local/ns/default/sa/cart
+as: "spiffe://cluster.local/ns/default/sa/cart"
 decided_by: null
 asked: []
 trace: []
@@ -176,19 +183,26 @@ TEST(AuthzCheck, WhoReachesWhomUnderWhichTls) {
   const Outcome o = Authz(Shop() + kPolicies + kStrictDb, {"--matrix"});
   EXPECT_EQ(o.err, "");
   EXPECT_EQ(o.code, kFine);
-  EXPECT_EQ(o.out, R"(FROM                 TO               PORT        MODE         TLS         VERDICT   BY
+  EXPECT_EQ(
+      o.out,
+      R"(FROM                 TO               PORT        MODE         TLS         VERDICT   BY
 default/cart         cart-0.default   8080/http   PERMISSIVE   mTLS        deny      no rule of the ALLOW policies matches (default/shop-only)
 default/db           cart-0.default   8080/http   PERMISSIVE   mTLS        deny      no rule of the ALLOW policies matches (default/shop-only)
 default/shop         cart-0.default   8080/http   PERMISSIVE   mTLS        depends   DENY default/no-admin rule 0 (-:35:5); ALLOW default/shop-only rule 0 (-:44:5)
 (outside the mesh)   cart-0.default   8080/http   PERMISSIVE   plaintext   deny      no rule of the ALLOW policies matches (default/shop-only)
+default/cart         db-0.default     8080/tcp    STRICT       mTLS        deny      DENY default/no-admin rule 0 (-:35:5)
+default/db           db-0.default     8080/tcp    STRICT       mTLS        deny      DENY default/no-admin rule 0 (-:35:5)
+default/shop         db-0.default     8080/tcp    STRICT       mTLS        deny      DENY default/no-admin rule 0 (-:35:5)
+(outside the mesh)   db-0.default     8080/tcp    STRICT       refused     deny      refused: the port takes mutual TLS alone (STRICT), the client comes in plaintext
 )");
 }
 
 TEST(AuthzCheck, WhatCannotBeCheckedIsSaid) {
   const Outcome nobody = Authz(Shop(), {"none.default", "GET", "/"});
   EXPECT_EQ(nobody.code, kFailed);
-  EXPECT_EQ(nobody.err,
-            "meshctl: no pod none.default; there are cart-0.default, db-0.default, shop-0.default\n");
+  EXPECT_EQ(
+      nobody.err,
+      "meshctl: no pod none.default; there are cart-0.default, db-0.default, shop-0.default\n");
   const Outcome port = Authz(Shop(), {"cart-0.default", "GET", "/", "--port", "1"});
   EXPECT_EQ(port.err, "meshctl: cart-0.default takes nothing on port 1; there are 8080\n");
   const Outcome silent = Authz(Shop(), {"shop-0.default", "GET", "/"});

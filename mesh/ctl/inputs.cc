@@ -117,4 +117,33 @@ Inputs ReadInputs(const InputFlags& flags, std::istream& in, std::ostream& err) 
   return inputs;
 }
 
+int WorldInputs::ExitCode(int code) const {
+  if (unreadable) return kUnreadable;
+  return invalid && code == kFine ? kFailed : code;
+}
+
+WorldInputs ReadWorldInputs(const InputFlags& flags, const std::string& mesh_file, std::istream& in,
+                            std::ostream& err) {
+  const Inputs inputs = ReadInputs(flags, in, err);
+  WorldInputs out;
+  out.unreadable = inputs.unreadable;
+  const auto say = [&](const std::vector<FieldError>& errors) {
+    out.invalid |= !errors.empty();
+    for (const FieldError& error : errors) err << error.ToString() << "\n";
+  };
+  say(inputs.Errors());
+  out.resources = inputs.Resources();
+  if (mesh_file.empty()) return out;
+  const absl::StatusOr<std::string> text = local::ReadFile(mesh_file);
+  if (!text.ok()) {
+    err << "meshctl: " << std::string(text.status().message()) << "\n";
+    out.unreadable = true;
+    return out;
+  }
+  config::ReadResult read = config::ReadMeshConfig(mesh_file, *text);
+  say(read.errors);
+  for (config::ResourcePtr& resource : read.resources) out.resources.push_back(std::move(resource));
+  return out;
+}
+
 }  // namespace mesh::ctl

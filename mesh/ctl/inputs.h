@@ -45,6 +45,21 @@ struct Inputs {
 // rest is read nevertheless.
 Inputs ReadInputs(const InputFlags& flags, std::istream& in, std::ostream& err);
 
+// What a world is built of: the valid objects that -f names, and the MeshConfig of --mesh.
+struct WorldInputs {
+  std::vector<config::ResourcePtr> resources;
+  bool invalid = false;
+  bool unreadable = false;
+
+  // The exit code of a verb that would have ended with `code`.
+  int ExitCode(int code) const;
+};
+
+// `mesh_file` may be "". What is wrong or cannot be read is said on `err`, and the rest is read
+// nevertheless.
+WorldInputs ReadWorldInputs(const InputFlags& flags, const std::string& mesh_file, std::istream& in,
+                            std::ostream& err);
+
 }  // namespace mesh::ctl
 
 #endif  // MESH_CTL_INPUTS_H_

@@ -6,7 +6,6 @@
 #include <ostream>
 #include <set>
 
-#include "mesh/config/read.h"
 #include "mesh/config/snapshot.h"
 #include "mesh/ctl/inputs.h"
 #include "mesh/ctl/json_output.h"
@@ -85,26 +84,8 @@ void PrintTable(const Flags& flags, const translate::Output& output, std::ostrea
 }
 
 void RunTranslate(const Flags& flags, Context* context) {
-  Inputs inputs = ReadInputs(flags.input, context->in, context->err);
-  bool invalid = false;
-  const auto say = [&](const FieldError& error) {
-    invalid = true;
-    context->err << error.ToString() << "\n";
-  };
-  for (const FieldError& error : inputs.Errors()) say(error);
-  std::vector<config::ResourcePtr> resources = inputs.Resources();
-  if (!flags.mesh_file.empty()) {
-    const absl::StatusOr<std::string> text = local::ReadFile(flags.mesh_file);
-    if (text.ok()) {
-      config::ReadResult read = config::ReadMeshConfig(flags.mesh_file, *text);
-      for (const FieldError& error : read.errors) say(error);
-      for (config::ResourcePtr& resource : read.resources) resources.push_back(std::move(resource));
-    } else {
-      context->err << "meshctl: " << std::string(text.status().message()) << "\n";
-      inputs.unreadable = true;
-    }
-  }
-  const auto world = translate::World::Build(config::Snapshot::Of(std::move(resources)));
+  WorldInputs inputs = ReadWorldInputs(flags.input, flags.mesh_file, context->in, context->err);
+  const auto world = translate::World::Build(config::Snapshot::Of(std::move(inputs.resources)));
   if (const auto node = FindNode(flags, *world, context); node.has_value()) {
     const translate::Output output = translate::Translate(*world, *node);
     for (const translate::Finding& finding : output.findings) {
@@ -129,8 +110,7 @@ void RunTranslate(const Flags& flags, Context* context) {
       }
     }
   }
-  if (invalid && context->exit_code == kFine) context->exit_code = kFailed;
-  if (inputs.unreadable) context->exit_code = kUnreadable;
+  context->exit_code = inputs.ExitCode(context->exit_code);
 }
 
 }  // namespace

@@ -499,7 +499,10 @@ TEST_F(ControlPlaneTest, ProxiesGetTheKeysOfIssuersOnceTheyCanBeHad) {
   std::atomic<bool> up{false};
   site.Get("/keys", [&](const httplib::Request&, httplib::Response& response) {
     response.status = up ? 200 : 503;
-    response.set_content(R"({"keys":[{"kid":"from-the-site"}]})", "application/json");
+    response.set_content(R"({"keys":[{"kid":"from-the-site","kty":"EC","crv":"P-256",
+                            "x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+                            "y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]})",
+                         "application/json");
   });
   const int port = site.bind_to_any_port("127.0.0.1");
   std::thread serving([&] { site.listen_after_bind(); });
@@ -514,7 +517,7 @@ TEST_F(ControlPlaneTest, ProxiesGetTheKeysOfIssuersOnceTheyCanBeHad) {
   Proxy proxy("reviews-v1-0.default", control_plane_->xds_port());
   ASSERT_TRUE(InSync());
   const auto dump = [&] { return Get("/debug/config_dump?proxyID=reviews-v1-0.default"); };
-  EXPECT_THAT(dump(), HasSubstr(R"({\"keys\":[]})"));  // nothing stands in for them
+  EXPECT_THAT(dump(), AllOf(HasSubstr("jwt_authn"), Not(HasSubstr("from-the-site"))));
   up = true;
   const auto deadline = std::chrono::steady_clock::now() + absl::ToChronoSeconds(kPatience);
   while (dump().find("from-the-site") == std::string::npos &&

@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "httplib.h"
+#include "mesh/authz/jwt.h"
 #include "mesh/discovery/key_fetcher.h"
 #include "nlohmann/json.hpp"
 
@@ -222,7 +223,12 @@ absl::StatusOr<std::string> FetchKeySet(const std::string& first,
       return absl::UnavailableError(absl::StrCat("answered ", answer->status));
     }
     const nlohmann::json json = nlohmann::json::parse(answer->body, nullptr, false);
-    if (json.is_object() && json.contains("keys") && json["keys"].is_array()) return answer->body;
+    if (json.is_object() && json.contains("keys") && json["keys"].is_array()) {
+      // A stock Envoy would refuse a listener with keys that it cannot use.
+      const auto keys = authz::KeySet::Parse(answer->body);
+      if (!keys.ok()) return keys.status();
+      return answer->body;
+    }
     if (json.is_object() && json.contains("jwks_uri") && json["jwks_uri"].is_string()) {
       at = json["jwks_uri"].get<std::string>();
       continue;

@@ -6,13 +6,31 @@
 #include <chrono>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "mesh/tls/key.h"
 
 namespace mesh::discovery {
 
+namespace {
+
+// A set of one public key whose private key nobody has.
+std::string KeysOfNobody() {
+  const absl::StatusOr<tls::PrivateKey> key = tls::PrivateKey::Generate();
+  if (!key.ok()) return R"({"keys":[]})";
+  const std::string& der = key->public_key().der();  // ends in the point's two coordinates
+  return absl::StrCat(R"({"keys":[{"kty":"EC","crv":"P-256","x":")",
+                      absl::WebSafeBase64Escape(der.substr(der.size() - 64, 32)), R"(","y":")",
+                      absl::WebSafeBase64Escape(der.substr(der.size() - 32)), "\"}]}");
+}
+
+}  // namespace
+
 KeyFetcher::KeyFetcher(KeyFetcherOptions options)
-    : options_(std::move(options)), keys_(std::make_shared<const translate::KeySets>()) {
+    : options_(std::move(options)),
+      unusable_(KeysOfNobody()),
+      keys_(std::make_shared<const translate::KeySets>(translate::KeySets{{"", unusable_}})) {
   thread_ = std::thread([this] { Work(); });
   pthread_setname_np(thread_.native_handle(), "key-fetcher");
 }
@@ -57,7 +75,7 @@ bool KeyFetcher::WaitTried(absl::Duration timeout) const {
 }
 
 void KeyFetcher::Publish() {
-  translate::KeySets now;
+  translate::KeySets now = {{"", unusable_}};
   for (const auto& [uri, place] : places_) {
     if (!place.keys.empty()) now.emplace(uri, place.keys);
   }

@@ -52,7 +52,8 @@ class KeyFetcher {
 
   // What is to be fetched from now on; the rest is forgotten.
   void Want(const std::set<std::string>& uris);
-  // Those that are good now.
+  // Those that are good now; and, as the entry "", what stands for the others: a set that verifies
+  // nothing, as its private key was thrown away when this object was made.
   std::shared_ptr<const translate::KeySets> keys() const;
   // Waits until all that is wanted has been asked for once. False when `timeout` passed first.
   bool WaitTried(absl::Duration timeout) const;
@@ -70,6 +71,7 @@ class KeyFetcher {
   void Publish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const KeyFetcherOptions options_;
+  const std::string unusable_;
   mutable Mutex mutex_;
   mutable CondVar changed_;
   std::map<std::string, Place> places_ ABSL_GUARDED_BY(mutex_);

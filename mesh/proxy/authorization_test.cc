@@ -15,6 +15,7 @@
 #include "grpcpp/grpcpp.h"
 #include "mesh/authz/jwt.h"
 #include "mesh/proxy/testing.h"
+#include "mesh/proxy/tls_testing.h"
 #include "mesh/tls/key.h"
 
 namespace mesh::proxy {
@@ -280,7 +281,7 @@ TEST(AuthorizationTest, AClientCannotForgeWhatAFilterWrites) {
 
 TEST(AuthorizationTest, BytesThatAreNoTextAreDeniedWhereThereAreRules) {
   Served served(Rbac("DENY", "/nowhere"));
-  EXPECT_EQ(served.Ask("/\xff").status(), 403);
+  EXPECT_GE(served.Ask("/\xff").status(), 400);
   // A header's bytes are its own affair, and no way around the rules.
   EXPECT_EQ(served.Ask("/", "X-A: \xff\xfe\r\n").status(), 200);
   EXPECT_EQ(served.Ask("/nowhere", "X-A: \xff\xfe\r\n").status(), 403);
@@ -456,6 +457,72 @@ TEST(AuthorizationTest, OnlyWhatARuleNamesIsAskedAbout) {
   EXPECT_EQ(asked, 0);
   EXPECT_EQ(served.Ask("/admin").status(), 403);
   EXPECT_EQ(asked, 1);
+}
+
+// An RBAC filter that allows one identity alone.
+std::string OnlyPeer(const std::string& uri) {
+  return Filter(
+      "rbac", "rbac.v3.RBAC",
+      absl::StrCat(R"("rules":{"policies":{"p":{"permissions":[{"any":true}],"principals":[
+                  {"authenticated":{"principal_name":{"exact":")",
+                   uri, R"("}}}]}}})"));
+}
+
+TEST(AuthorizationTest, ThePeersCertificateSaysWhoItIs) {
+  const testing::TestMesh mesh;
+  Server server(Server::Answering(Mirror));
+  envoy::Listener listener = testing::InboundListener(testing::Mode::kPermissive, "up");
+  const auto guarded = HttpListener(ToCluster("up"), "", "in", OnlyPeer(testing::MeshId("shop")));
+  for (envoy::FilterChain& chain : listener.chains) {
+    std::get<envoy::HttpConnectionManager>(chain.filter).authorization =
+        std::get<envoy::HttpConnectionManager>(guarded.chains[0].filter).authorization;
+  }
+  auto proxy =
+      StartProxy({.clusters = {StaticCluster("up", {server.port()})}, .listeners = {listener}}, {},
+                 mesh.SecretsOf("server"));
+  const auto status = [&](const char* as) {
+    Peer client = Connect(proxy->ListenerPort("in"));
+    if (as != nullptr) {
+      EXPECT_TRUE(client.StartTls(mesh.ClientOf(as)));
+    }
+    // What a header says of a certificate is nobody's identity.
+    EXPECT_TRUE(client.Send(absl::StrCat(
+        "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Client-Cert: URI=", testing::MeshId("shop"),
+        "\r\n\r\n")));
+    const auto answer = client.Read();
+    return answer.has_value() ? answer->status() : 0;
+  };
+  EXPECT_EQ(status("shop"), 200);
+  EXPECT_EQ(status("other"), 403);
+  EXPECT_EQ(status(nullptr), 403);
+}
+
+TEST(AuthorizationTest, ATcpConnectionIsJudgedAfterItsHandshake) {
+  const testing::TestMesh mesh;
+  Server server([](Peer& peer) { peer.Send(peer.ReadSome(100)); });
+  envoy::Listener listener = testing::ListenerFromJson(absl::StrCat(
+      R"({"name":"in","address":{"socket_address":{"address":"127.0.0.1","port_value":0}},
+      "filter_chains":[{"transport_socket":)",
+      testing::MeshServerSocket(), R"(,"filters":[
+        {"name":"rbac","typed_config":{"@type":"type.googleapis.com/envoy.extensions.filters.network.rbac.v3.RBAC",
+         "stat_prefix":"tcp.","rules":{"policies":{"p":{"permissions":[{"requested_server_name":{"exact":"db.example"}}],
+         "principals":[{"authenticated":{"principal_name":{"exact":")",
+      testing::MeshId("shop"), R"("}}}]}}}}},
+        {"name":"tcp","typed_config":{"@type":"type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+         "stat_prefix":"t","cluster":"up"}}]}]})"));
+  auto proxy =
+      StartProxy({.clusters = {StaticCluster("up", {server.port()})}, .listeners = {listener}}, {},
+                 mesh.SecretsOf("server"));
+  const auto answer = [&](const char* as, const char* server_name) {
+    Peer client = Connect(proxy->ListenerPort("in"));
+    EXPECT_TRUE(client.StartTls(mesh.ClientOf(as), server_name));
+    client.Send("hello");
+    return client.ReadSome(100);
+  };
+  EXPECT_EQ(answer("shop", "db.example"), "hello");
+  EXPECT_EQ(answer("shop", "other.example"), "");
+  EXPECT_EQ(answer("other", "db.example"), "");
+  EXPECT_EQ(server.connections(), 1);
 }
 
 }  // namespace

@@ -331,8 +331,8 @@ class Proxy::Core {
     }
   }
 
-  // "ipv4:10.0.0.1:9000,10.0.0.2:9000"; "" where the cluster has no endpoint, or some of each
-  // family.
+  // "ipv4:10.0.0.1:9000,10.0.0.2:9000"; "" where the cluster has no endpoint, some of each
+  // family, or some that want TLS.
   std::string GrpcTarget(const std::string& name) const {
     if (configuration_ == nullptr) return "";
     const std::shared_ptr<const ClusterConfig> cluster = configuration_->FindCluster(name);
@@ -340,6 +340,7 @@ class Proxy::Core {
     std::string target;
     for (const uint32_t i : cluster->endpoints->usable) {
       const UpstreamAddress& address = cluster->endpoints->all[i];
+      if (address.tls != nullptr) return "";  // gRPC's TLS has none of our identities
       const char* const scheme = address.text[0] == '[' ? "ipv6:" : "ipv4:";
       if (target.empty()) {
         target = scheme;

@@ -149,6 +149,7 @@ const route::Value* RequestAuthorization::Left::Metadata(std::string_view filter
 }
 
 void RequestAuthorization::Clear() {
+  if (next_ == 0) return;  // nothing was asked
   next_ = 0;
   if (!metadata_.values.empty()) metadata_.values.clear();
   reply_ = LocalReply();
@@ -337,7 +338,12 @@ RequestAuthorization::Step RequestAuthorization::Take(const Input& input,
   ++input.stats->ext_authz_denied;
   body_ = answer.body;
   for (const AuthorizationAnswer::Header& header : answer.headers) {
-    reply_headers_.emplace_back(header.name, header.value);
+    if (header.name == "content-type") {
+      content_type_ = header.value;
+      reply_.content_type = content_type_;
+    } else {
+      reply_headers_.emplace_back(header.name, header.value);
+    }
   }
   reply_.status = answer.status;
   reply_.body = body_;

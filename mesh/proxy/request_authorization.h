@@ -77,7 +77,7 @@ class RequestAuthorization {
   size_t next_ = 0;
   Left metadata_;  // by filters, for those behind them
   LocalReply reply_;
-  std::string details_, body_;
+  std::string details_, body_, content_type_;
   std::vector<std::pair<std::string, std::string>> reply_headers_;
 };
 

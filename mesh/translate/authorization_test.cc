@@ -319,7 +319,7 @@ TEST(RequestAuthentication, IssuersBecomeProviders) {
       "'}],\n"
       "   fromParams: [t], forwardOriginalToken: true, outputPayloadToHeader: X-P, audiences: "
       "[z]},\n"
-      "  {issuer: 'https://a', jwks: '{\"keys\":[{}]}'}]}\n");
+      "  {issuer: 'https://a', jwks: '{\"keys\":[{\"kty\":\"EC\"}]}'}]}\n");
   std::vector<Finding> findings;
   const KeySets keys = {{"https://b/keys", "{\"keys\":[1]}"}};
   const auto filter = TranslateRequestAuthentication(policies, &keys, &findings);
@@ -327,7 +327,7 @@ TEST(RequestAuthentication, IssuersBecomeProviders) {
   EXPECT_TRUE(findings.empty());
   EXPECT_EQ(ToJson(*filter), json::parse(R"({
     "providers": {
-      "origins-0": {"issuer": "https://a", "localJwks": {"inlineString": "{\"keys\":[{}]}"},
+      "origins-0": {"issuer": "https://a", "localJwks": {"inlineString": "{\"keys\":[{\"kty\":\"EC\"}]}"},
         "payloadInMetadata": "payload",
         "normalizePayloadInMetadata": {"spaceDelimitedClaims": ["scope", "permission"]}},
       "origins-1": {"issuer": "https://b", "localJwks": {"inlineString": "{\"keys\":[1]}"},
@@ -343,12 +343,29 @@ TEST(RequestAuthentication, IssuersBecomeProviders) {
     "bypassCorsPreflight": true})"));
 }
 
+TEST(RequestAuthentication, WhatIsNoKeySetRefusesItsIssuerAndNobodyElse) {
+  for (const char* jwks : {"nonsense", "{}", "{\"keys\":[]}", "{\"keys\":[1]}", "{\"keys\":{}}"}) {
+    const auto policies = ReadPolicies(absl::StrCat(
+        "apiVersion: security.istio.io/v1beta1\nkind: RequestAuthentication\n"
+        "metadata: {name: r, namespace: foo}\nspec: {jwtRules: [{issuer: i, jwks: '", jwks, "'}]}\n"));
+    std::vector<Finding> findings;
+    const KeySets keys = {{"", "of nobody"}};
+    const auto filter = TranslateRequestAuthentication(policies, &keys, &findings);
+    EXPECT_EQ(filter->providers().at("origins-0").local_jwks().inline_string(), "of nobody") << jwks;
+    ASSERT_EQ(findings.size(), 1) << jwks;
+    EXPECT_EQ(findings[0].message, "is no key set: the tokens of issuer \"i\" are refused");
+  }
+}
+
 TEST(RequestAuthentication, KeysThatWereNotFetchedRefuseTheIssuer) {
   const auto policies = ReadPolicies(
       "apiVersion: security.istio.io/v1beta1\nkind: RequestAuthentication\n"
       "metadata: {name: r, namespace: foo}\nspec: {jwtRules: [{issuer: 'https://a/'}]}\n");
   std::vector<Finding> findings;
   const auto filter = TranslateRequestAuthentication(policies, nullptr, &findings);
+  EXPECT_TRUE(findings.empty());  // nobody has tried
+  const KeySets none;
+  (void)TranslateRequestAuthentication(policies, &none, &findings);
   EXPECT_EQ(filter->providers().at("origins-0").local_jwks().inline_string(), "{\"keys\":[]}");
   ASSERT_EQ(findings.size(), 1);
   EXPECT_EQ(findings[0].ToString(),

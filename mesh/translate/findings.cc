@@ -80,7 +80,8 @@ auto KeyOf(const Finding& finding) {
 std::vector<Finding> FindingsOf(const World& world) {
   std::vector<Finding> findings = world.index().findings();
   for (const config::ResourcePtr& policy : world.snapshot().List(Kind::kAuthorizationPolicy)) {
-    TranslateAuthorization({policy}, world.mesh_config(), /*tcp=*/false, &findings);
+    TranslateAuthorization({policy}, world.mesh_config(), &world.registry(), /*tcp=*/false,
+                           &findings);
   }
   return findings;
 }

@@ -7,6 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "api/security/v1beta1/request_authentication.pb.h"
+#include "google/protobuf/struct.pb.h"
+#include "google/protobuf/util/json_util.h"
 #include "mesh/config/snapshot.h"
 #include "mesh/translate/virtual_services.h"
 
@@ -18,7 +20,7 @@ using istio::security::v1beta1::JWTRule;
 using istio::security::v1beta1::RequestAuthentication;
 
 constexpr char kOpenIdConfiguration[] = "/.well-known/openid-configuration";
-// No key is in it: what stands for keys that could not be had, so that no token is good.
+// What stands for keys that could not be had, where nothing better is given.
 constexpr char kNoKeys[] = R"({"keys":[]})";
 
 struct Source {
@@ -27,22 +29,46 @@ struct Source {
   int index;
 };
 
+// Whether a proxy would find a key in it: one that does not refuses the whole listener.
+bool HasKeys(const std::string& json) {
+  google::protobuf::Struct set;
+  if (!google::protobuf::util::JsonStringToMessage(json, &set).ok()) return false;
+  const auto keys = set.fields().find("keys");
+  if (keys == set.fields().end()) return false;
+  for (const auto& key : keys->second.list_value().values()) {
+    const auto& members = key.struct_value().fields();
+    const auto type = members.find("kty");
+    if (type != members.end() && !type->second.string_value().empty()) return true;
+  }
+  return false;
+}
+
 jwt_v3::JwtProvider ProviderOf(const Source& source, const KeySets* key_sets,
                                std::vector<Finding>* findings) {
   const JWTRule& rule = *source.rule;
   jwt_v3::JwtProvider provider;
   provider.set_issuer(rule.issuer());
   *provider.mutable_audiences() = rule.audiences();
-  std::string keys = rule.jwks();
-  if (keys.empty()) {
+  std::string keys = kNoKeys;
+  if (key_sets != nullptr && key_sets->count("") > 0) keys = key_sets->at("");
+  const std::string field = absl::StrCat("spec.jwtRules[", source.index, "]");
+  if (!rule.jwks().empty()) {
+    if (HasKeys(rule.jwks())) {
+      keys = rule.jwks();
+    } else {
+      findings->push_back({"MSH0123", OriginIn(*source.policy, absl::StrCat(field, ".jwks")),
+                           absl::StrCat("is no key set: the tokens of issuer \"", rule.issuer(),
+                                        "\" are refused")});
+    }
+  } else {
     const std::string uri = KeySetUri(rule);
-    const auto found = key_sets == nullptr ? KeySets::const_iterator() : key_sets->find(uri);
-    if (key_sets != nullptr && found != key_sets->end()) {
+    if (key_sets == nullptr) {
+      // Nobody has tried: a tool that looks at files.
+    } else if (const auto found = key_sets->find(uri); found != key_sets->end()) {
       keys = found->second;
     } else {
-      keys = kNoKeys;
       findings->push_back(
-          {"MSH0122", OriginIn(*source.policy, absl::StrCat("spec.jwtRules[", source.index, "]")),
+          {"MSH0122", OriginIn(*source.policy, field),
            absl::StrCat("the keys of issuer \"", rule.issuer(), "\" have not been fetched from ",
                         uri, ": its tokens are refused")});
     }

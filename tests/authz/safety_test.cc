@@ -302,8 +302,8 @@ TEST(AuthorizationSafety, BadBytesAreDenied) {
   const Guard deny("{action: DENY, rules: [{to: [{operation: {paths: [/admin]}}]}]}");
   EXPECT_TRUE(deny.Allows(Get("a", "/x")));
   for (const std::string& path : {std::string("/\xff"), std::string("/a\0b", 4),
-                                 std::string("/\xc0\xaf"), std::string("/\xed\xa0\x80"),
-                                 std::string("/a\r\nb"), std::string("admin"), std::string("")}) {
+                                  std::string("/\xc0\xaf"), std::string("/\xed\xa0\x80"),
+                                  std::string("/a\r\nb"), std::string("admin"), std::string("")}) {
     EXPECT_FALSE(deny.Allows(Get("a", path)));
   }
   EXPECT_FALSE(deny.Allows(Get("a\xff", "/x")));
