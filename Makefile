@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build demo test fmt conformance setup clean bench-route bench-proxy bench-ca bench-config diff-envoy
+.PHONY: help build demo test fmt conformance setup clean bench-route bench-proxy bench-ca bench-config diff-envoy sanitize fuzz
 MAKEFLAGS += --no-print-directory
 
 FILES ?=
@@ -43,6 +43,12 @@ bench-proxy: build  ## CPU a request through mesh-proxy, Envoy, nginx and haprox
 diff-envoy: setup  ## a million random requests over 2,000 random tables, asked of Envoy and of us
 	@third_party/setup/peer envoy >/dev/null
 	@bazel run --ui_event_filters=-info,-stdout,-stderr --noshow_progress //tests/route:diff_envoy -- $(or $(TABLES),2000) $(or $(REQUESTS),500) $(or $(SEED),1)
+
+sanitize: setup  ## address, undefined-behaviour and thread sanitizers
+	@tests/sanitize asan && exec tests/sanitize tsan
+
+fuzz: setup  ## libFuzzer on the HTTP/1 codec, then on the YAML reader; SECONDS=600 each
+	@tests/fuzz/run http1 $(or $(SECONDS),600) && exec tests/fuzz/run yaml $(or $(SECONDS),600)
 
 fmt: setup  ## formats C++, protos and BUILD files in place
 	@exec tests/format --fix

@@ -333,7 +333,7 @@ size_t PeakKilobytes() {
 }
 
 // A sanitizer keeps what was freed.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_ADDRESS__) || defined(MESH_TSAN)
 constexpr bool kCountsMemory = false;
 #else
 constexpr bool kCountsMemory = true;
