@@ -7,6 +7,27 @@
 
 namespace mesh::route {
 
+namespace {
+
+// A few rules are tried in less time than an index needs to find its way; but a regex that is a
+// template costs an index less than RE2.
+bool ScanIsCheaper(const std::vector<Rule>& rules) {
+  constexpr size_t kFew = 3, kFewWithoutCase = 12;
+  const bool without_case =
+      rules.size() <= kFewWithoutCase &&
+      std::any_of(rules.begin(), rules.end(), [](const Rule& rule) {
+        return rule.path.ignore_case && rule.path.kind != PathMatch::Kind::kRegex;
+      });
+  return rules.size() <= (without_case ? kFewWithoutCase : kFew) &&
+         std::none_of(rules.begin(), rules.end(), [](const Rule& rule) {
+           return rule.path.kind == PathMatch::Kind::kTemplate ||
+                  (rule.path.kind == PathMatch::Kind::kRegex &&
+                   !ShapeOf(rule.path.text).templates.empty());
+         });
+}
+
+}  // namespace
+
 CompiledHost::CompiledHost(std::shared_ptr<const VirtualHost> source, const TableOptions& options)
     : source_(std::move(source)),
       rules_(source_->rules.data()),
@@ -19,7 +40,7 @@ CompiledHost::Built CompiledHost::Build(std::shared_ptr<const VirtualHost> sourc
   auto host = std::shared_ptr<CompiledHost>(new CompiledHost(std::move(source), options));
   const VirtualHost& plain = *host->source_;
   const std::string object = absl::StrCat("virtual host ", plain.name);
-  host->indexed_ = options.index && plain.tree == nullptr;
+  host->indexed_ = options.index && plain.tree == nullptr && !ScanIsCheaper(plain.rules);
   if (!plain.rules.empty()) host->first_id_ = plain.rules[0].id;
   PathIndexBuilder index(plain.rules, options);
   for (size_t i = 0; i < plain.rules.size(); ++i) {
@@ -40,7 +61,10 @@ CompiledHost::Built CompiledHost::Build(std::shared_ptr<const VirtualHost> sourc
       index.Add(static_cast<uint32_t>(i), shape);
     }
   }
-  if (host->indexed_) host->index_ = index.Build(host->pool_);
+  if (host->indexed_) {
+    host->index_ = index.Build(host->pool_);
+    host->indexed_ = host->index_.helps();
+  }
   if (plain.tree != nullptr) {
     if (!plain.rules.empty()) {
       built.errors.push_back(
@@ -171,9 +195,18 @@ const MatchTree::OnMatch* CompiledHost::Walk(const MatchTree& tree, const Input&
 }
 
 bool CompiledHost::FindByScan(const Input& input, uint32_t* id) const {
-  const Rule* rule = Scan(input);
-  if (rule != nullptr) *id = rule->id;
-  return rule != nullptr;
+  if (source_->tree != nullptr || !left_out_.empty()) {
+    const Rule* rule = Scan(input, nullptr);
+    if (rule != nullptr) *id = rule->id;
+    return rule != nullptr;
+  }
+  for (const Rule& rule : source_->rules) {
+    if (!MatchesPath(rule, pool_, input)) continue;
+    if (!rule.conditions.empty() && !MatchesConditions(rule, pool_, input.request)) continue;
+    *id = rule.id;
+    return true;
+  }
+  return false;
 }
 
 const Rule* CompiledHost::Scan(const Input& input,

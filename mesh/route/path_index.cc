@@ -14,6 +14,25 @@ constexpr size_t kMergedMost = 16;
 // Choices of a template are written out while they are no more than this.
 constexpr size_t kExpandedMost = 64;
 
+// Longer starts of paths than this are copied on the heap to be lower case.
+constexpr size_t kShort = 256;
+
+// ASCII; eight bytes at once.
+void LowerCase(std::string_view text, char* lower) {
+  constexpr uint64_t kOnes = 0x0101010101010101u, kHighs = 0x8080808080808080u;
+  size_t at = 0;
+  for (; at + 8 <= text.size(); at += 8) {
+    const uint64_t bytes = Load64(text.data() + at);
+    const uint64_t low = bytes & ~kHighs;
+    // The high bit of each byte: from 'A' on, but not behind 'Z', and ASCII.
+    const uint64_t capitals =
+        (low + kOnes * (0x80 - 'A')) & ~(low + kOnes * (0x80 - 'Z' - 1)) & ~bytes & kHighs;
+    const uint64_t lowered = bytes | capitals >> 2;
+    std::memcpy(lower + at, &lowered, 8);
+  }
+  for (; at < text.size(); ++at) lower[at] = http::LowerCase(text[at]);
+}
+
 // The same templates with every choice written out, or none where there would be too many.
 std::vector<regex::Template> Expand(std::vector<regex::Template> templates) {
   std::vector<regex::Template> done;
@@ -68,6 +87,19 @@ PathIndexBuilder::PathIndexBuilder(const std::vector<Rule>& rules, const TableOp
 void PathIndexBuilder::Add(uint32_t i, const PathShape& shape) {
   const PathMatch& path = rules_[i].path;
   const bool unconditional = rules_[i].conditions.empty();
+  const PathMatch& first = rules_[0].path;
+  one_path_ = one_path_ && path.kind == first.kind && path.text == first.text &&
+              path.ignore_case == first.ignore_case &&
+              (path.kind == PathMatch::Kind::kPrefix || path.kind == PathMatch::Kind::kExact);
+  if (i == 0 && path.kind == PathMatch::Kind::kPrefix && !path.ignore_case && unconditional) {
+    index_.first_is_prefix_ = true;
+    index_.first_prefix_ = path.text;
+  }
+  if (i == 0 && path.ignore_case && unconditional) {
+    index_.first_is_folded_ = path.kind == PathMatch::Kind::kPrefix ||
+                              path.kind == PathMatch::Kind::kExact ||
+                              path.kind == PathMatch::Kind::kSeparatedPrefix;
+  }
   const auto add = [&](Entry::Kind kind) {
     if (path.text.size() >= PathTrieBuilder::kLongest) {
       index_.others_.push_back(i);
@@ -155,6 +187,7 @@ PathIndex PathIndexBuilder::Build(const RegexPool& pool) {
   for (const Exact& one : exact_) AddExact(one, &merged);
   index_.exact_.Finish();
   index_.lists_.Finish();
+  index_.helps_ = !one_path_ || !exact_.empty() || index_.lists_.has_groups();
   index_.only_trie_ = !index_.trie_.empty() && index_.folded_.empty() && index_.connect_.empty() &&
                       index_.others_.empty();
   return std::move(index_);
@@ -162,6 +195,8 @@ PathIndex PathIndexBuilder::Build(const RegexPool& pool) {
 
 uint32_t PathIndex::FindBeside(const Input& input, const Rule* rules, const RegexPool& pool,
                                uint32_t known) const {
+  // As first_is_prefix_.
+  if (first_is_folded_ && MatchesPath(rules[0], pool, input)) return 0;
   Search search(input, rules, pool);
   if (only_trie_ && known == TextTable::kNone) {
     if (!input.has_path()) return Search::kNone;
@@ -170,41 +205,45 @@ uint32_t PathIndex::FindBeside(const Input& input, const Rule* rules, const Rege
     } else {
       trie_.Find(MarkedPath(input.path), lists_, &search);
     }
+    if (search.noted_count > 0) lists_.Resolve(&search);
     return search.best;
   }
   if (!connect_.empty() && IsConnect(input.request)) {
-    for (const uint32_t rule : connect_) {
-      if (MatchesConditions(rules[rule], pool, input.request)) {
-        search.best = rule;
-        break;
-      }
-    }
+    lists_.NoteAsked(connect_, nullptr, &search);
   }
-  if (!input.has_path()) return search.best;
+  if (!input.has_path()) {
+    lists_.Resolve(&search);
+    return search.best;
+  }
   bool complete = false;
   if (known != TextTable::kNone) {
     complete = (known & kComplete) != 0;
     if ((known & kOnly) != 0) {
       search.best = std::min(search.best, known & kNumber);
     } else {
-      lists_.FindIn(known & kNumber, input.path.size(), &search);
+      lists_.NoteList(known & kNumber, input.path.size(), &search);
     }
   }
   if (!complete) {
-    if (!trie_.empty()) trie_.Find(MarkedPath(input.path), lists_, &search);
+    MarkedPath marks(input.path);
+    if (!trie_.empty()) trie_.Find(marks, lists_, &search);
     if (!folded_.empty()) {
       // One byte more than any of its texts has, so that a longer path ends nowhere in it.
-      absl::InlinedVector<char, 256> lower;
-      for (const char c : input.path.substr(0, longest_folded_ + 1)) {
-        lower.push_back(http::LowerCase(c));
+      const std::string_view start = input.path.substr(0, longest_folded_ + 1);
+      if (start.size() <= kShort) {
+        char lower[kShort];
+        LowerCase(start, lower);
+        // Case changes nothing in the marks, a cut does.
+        if (start.size() < input.path.size()) marks = MarkedPath(start);
+        marks.text = std::string_view(lower, start.size());
+        folded_.Find(marks, lists_, &search);
+      } else {
+        folded_.Find(MarkedPath(http::LowerCase(start)), lists_, &search);
       }
-      folded_.Find(MarkedPath(std::string_view(lower.data(), lower.size())), lists_, &search);
     }
   }
-  for (const uint32_t rule : others_) {
-    if (rule >= search.best) break;
-    if (search.Accepts(Entry(rule, Entry::Kind::kAsk, false), 0)) search.best = rule;
-  }
+  if (!others_.empty()) lists_.NoteAsked(others_, nullptr, &search);
+  lists_.Resolve(&search);
   return search.best;
 }
 

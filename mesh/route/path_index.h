@@ -30,7 +30,12 @@ class PathIndex {
  public:
   // The place of the first rule that accepts the request, or Search::kNone. `rules` are those it
   // was built from.
-  uint32_t Find(const Input& input, const Rule* rules, const RegexPool& pool) const {
+  MESH_ROUTE_INLINE uint32_t Find(const Input& input, const Rule* rules,
+                                  const RegexPool& pool) const {
+    if (first_is_prefix_ && input.path.size() >= first_prefix_.size() && input.has_path() &&
+        SameBytes(input.path.data(), first_prefix_.data(), first_prefix_.size())) {
+      return 0;
+    }
     uint32_t known = TextTable::kNone;
     if (input.has_path() && !exact_.empty()) {
       known = exact_.Find(input.path);
@@ -40,7 +45,9 @@ class PathIndex {
   }
 
   // Whether Find wants Input::marked.
-  bool wants_marks() const { return exact_.empty(); }
+  bool wants_marks() const { return exact_.empty() && !first_is_prefix_; }
+  // All rules stand in one list and are tried one by one: the scan does the same, without the way.
+  bool helps() const { return helps_; }
   size_t memory_bytes() const;
 
  private:
@@ -56,6 +63,11 @@ class PathIndex {
   uint32_t FindBeside(const Input& input, const Rule* rules, const RegexPool& pool,
                       uint32_t known) const;
 
+  // Where the first rule is a prefix and nothing else, it is tried before all: nothing comes before
+  // it, and the scan would be done there.
+  bool first_is_prefix_ = false;
+  std::string_view first_prefix_;  // the rule's
+  bool first_is_folded_ = false;   // the first rule ignores case and has no conditions: likewise
   RuleLists lists_;
   TextTable exact_;
   PathTrie trie_;
@@ -63,7 +75,8 @@ class PathIndex {
   size_t longest_folded_ = 0;      // of their texts, bytes
   std::vector<uint32_t> connect_;  // CONNECT rules
   std::vector<uint32_t> others_;   // rules that are asked one by one
-  bool only_trie_ = false;         // nothing but exact_ and trie_ is there
+  bool helps_ = true;
+  bool only_trie_ = false;  // nothing but exact_ and trie_ is there
 };
 
 // Takes rules in ascending order; those in error may be left out.
@@ -83,6 +96,8 @@ class PathIndexBuilder {
     absl::InlinedVector<Entry, 1> entries;
     bool closed = false;  // an unconditional rule is among them
   };
+  // Literal, and the same for all rules added.
+  bool one_path_ = true;
   void AddExact(const Exact& exact, std::vector<Entry>* merged);
 
   const std::vector<Rule>& rules_;

@@ -14,11 +14,6 @@
 namespace mesh::route {
 namespace {
 
-re2::StringPiece Piece(std::string_view text) { return re2::StringPiece(text.data(), text.size()); }
-
-// From as many regexes on they are asked together.
-constexpr size_t kTogether = 8;
-
 const char* Bytes(const uint32_t* words) { return reinterpret_cast<const char*>(words); }
 
 size_t WordsFor(size_t bytes) { return (bytes + 3) / 4; }
@@ -43,48 +38,6 @@ size_t IndexOf(const char* bytes, size_t count, uint8_t byte) {
 }
 
 }  // namespace
-
-RegexGroup::RegexGroup(std::vector<uint32_t> rules_of, const Rule* rules, const RegexPool& pool,
-                       int64_t memory_bytes)
-    : rules_(std::move(rules_of)) {
-  if (rules_.size() < kTogether) return;
-  re2::RE2::Options options(re2::RE2::Quiet);
-  options.set_max_mem(memory_bytes);
-  auto set = std::make_unique<re2::RE2::Set>(options, re2::RE2::ANCHOR_BOTH);
-  for (const uint32_t rule : rules_) {
-    const re2::RE2* regex = pool.Find(&rules[rule].path);
-    if (regex == nullptr || set->Add(regex->pattern(), nullptr) < 0) return;
-  }
-  if (set->Compile()) set_ = std::move(set);
-}
-
-void RegexGroup::FindIn(Search* search) const {
-  if (rules_[0] >= search->best) return;
-  if (set_ != nullptr) {
-    std::vector<int> matches;
-    re2::RE2::Set::ErrorInfo error;
-    const bool any = set_->Match(Piece(search->input.path), &matches, &error);
-    if (any || error.kind == re2::RE2::Set::kNoError) {
-      std::sort(matches.begin(), matches.end());
-      for (const int index : matches) {
-        const uint32_t rule = rules_[index];
-        if (rule >= search->best) return;
-        if (MatchesConditions(search->rules[rule], search->pool, search->input.request)) {
-          search->best = rule;
-          return;
-        }
-      }
-      return;
-    }
-  }
-  for (const uint32_t rule : rules_) {
-    if (rule >= search->best) return;
-    if (search->Accepts(Entry(rule, Entry::Kind::kAsk, false), 0)) {
-      search->best = rule;
-      return;
-    }
-  }
-}
 
 size_t PathTrie::EndOfSet(const Run& run, std::string_view text, size_t at) const {
   const regex::ByteSet& set = sets_[run.set];
@@ -208,9 +161,11 @@ struct PathTrie::Finding {
   Search* search;
 
   bool Wants(uint32_t first_rule) const { return first_rule < search->best; }
-  void Take(Entry entry, size_t at) const { search->Try(entry, at); }
-  void TakeList(uint32_t list, size_t at) const { lists.FindIn(list, at, search); }
-  void TakeRegexes(const RegexGroup& group) const { group.FindIn(search); }
+  void Take(Entry entry, size_t at) const { lists.Note(entry, at, search); }
+  void TakeList(uint32_t list, size_t at) const { lists.NoteList(list, at, search); }
+  void TakeRegexes(const RegexGroup& group) const {
+    lists.NoteAsked(group.rules(), group.together() ? &group : nullptr, search);
+  }
 };
 
 void PathTrie::Find(const MarkedPath& path, const RuleLists& lists, Search* search) const {

@@ -13,29 +13,15 @@
 
 #include "mesh/route/marked_path.h"
 #include "mesh/route/regex/byte_set.h"
+#include "mesh/route/regex_group.h"
 #include "mesh/route/rule_lists.h"
 #include "mesh/route/text.h"
-#include "re2/set.h"
 
 namespace mesh::route {
 
-// Regexes that hang at one node, asked all at once. Where RE2 runs out of memory they are asked one
-// by one: slow, never wrong.
-class RegexGroup {
- public:
-  // Ascending; each has its own compiled regex in the pool.
-  RegexGroup(std::vector<uint32_t> rules_of, const Rule* rules, const RegexPool& pool,
-             int64_t memory_bytes);
-  void FindIn(Search* search) const;
-
- private:
-  const std::vector<uint32_t> rules_;
-  std::unique_ptr<re2::RE2::Set> set_;  // null: one by one
-};
-
 class PathTrie {
  public:
-  // Sets search->best to the first rule that matches, if it is before what has been found.
+  // Notes in `search` all that may hold a rule before what has been found.
   // Not for an empty trie. Cost: O(bytes of the path) and the lists on its way; each node is
   // visited at most once.
   void Find(const MarkedPath& path, const RuleLists& lists, Search* search) const;

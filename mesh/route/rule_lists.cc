@@ -4,6 +4,7 @@
 #include <map>
 
 #include "mesh/http/path.h"
+#include "mesh/route/regex_group.h"
 
 namespace mesh::route {
 namespace {
@@ -299,17 +300,98 @@ void RuleLists::FindInGroup(const Group& group, size_t at, Search* search) const
   }
 }
 
-void RuleLists::FindIn(uint32_t index, size_t at, Search* search) const {
+uint32_t RuleLists::FirstOf(uint32_t index) const {
   const List& list = lists_[index];
-  if (!list.grouped) return FindAmong(list.begin, list.count, at, search);
-  for (const Item& item : absl::MakeConstSpan(&items_[0] + list.begin, list.count)) {
-    if (item.first_rule >= search->best) return;
-    if (item.is_group) {
-      FindInGroup(groups_[item.what], at, search);
-    } else if (search->Accepts(Entry(item.what), at)) {
-      search->best = item.first_rule;
-      return;
+  return list.grouped ? items_[list.begin].first_rule : entries_[list.begin].rule();
+}
+
+// All at once where there is no room to wait for its turn.
+void RuleLists::Keep(const Search::Noted& noted, Search* search) const {
+  if (search->noted_count < Search::kMostNoted) {
+    search->noted[search->noted_count++] = noted;
+    return;
+  }
+  Search::Noted now = noted;
+  while (now.next_rule < search->best) now.next_rule = Step(&now, search);
+}
+
+void RuleLists::Note(Entry entry, size_t at, Search* search) const {
+  if (entry.rule() >= search->best || !search->Fits(entry, at)) return;
+  if (entry.unconditional()) {
+    search->best = entry.rule();
+  } else {
+    Keep({entry.rule(), Search::kNone, static_cast<uint32_t>(at), 0, nullptr, entry.bits, nullptr},
+         search);
+  }
+}
+
+void RuleLists::NoteList(uint32_t list, size_t at, Search* search) const {
+  Keep({FirstOf(list), list, static_cast<uint32_t>(at), 0, nullptr, 0, nullptr}, search);
+}
+
+void RuleLists::NoteAsked(absl::Span<const uint32_t> rules, const RegexGroup* together,
+                          Search* search) const {
+  Keep({rules[0], Search::kNone, 0, 0, rules.data(), static_cast<uint32_t>(rules.size()), together},
+       search);
+}
+
+uint32_t RuleLists::StepInList(Search::Noted* noted, Search* search) const {
+  const List& list = lists_[noted->list];
+  const uint32_t place = list.begin + noted->done++;
+  const bool more = noted->done < list.count;
+  if (!list.grouped) {
+    const Entry entry = entries_[place];
+    if (search->Accepts(entry, noted->at)) search->best = std::min(search->best, entry.rule());
+    return more ? entries_[place + 1].rule() : Search::kNone;
+  }
+  const Item& item = items_[place];
+  if (item.is_group) {
+    FindInGroup(groups_[item.what], noted->at, search);
+  } else if (search->Accepts(Entry(item.what), noted->at)) {
+    search->best = std::min(search->best, item.first_rule);
+  }
+  return more ? items_[place + 1].first_rule : Search::kNone;
+}
+
+uint32_t RuleLists::Step(Search::Noted* noted, Search* search) const {
+  // From here on regexes are asked together where they can be: of the first few one may do.
+  constexpr uint32_t kAlone = 3;
+  if (noted->list != Search::kNone) return StepInList(noted, search);
+  if (noted->asked == nullptr) {
+    // Where it stands fits already.
+    const uint32_t rule = Entry(noted->count).rule();
+    if (MatchesConditions(search->rules[rule], search->pool, search->input.request)) {
+      search->best = std::min(search->best, rule);
     }
+    return Search::kNone;
+  }
+  if (noted->together != nullptr && noted->done == kAlone &&
+      noted->together->FindIn(kAlone, search)) {
+    return Search::kNone;
+  }
+  const uint32_t rule = noted->asked[noted->done++];
+  if (search->Accepts(Entry(rule, Entry::Kind::kAsk, false), 0)) {
+    search->best = std::min(search->best, rule);
+  }
+  return noted->done < noted->count ? noted->asked[noted->done] : Search::kNone;
+}
+
+void RuleLists::Resolve(Search* search) const {
+  if (search->noted_count == 1) {
+    Search::Noted& only = search->noted[0];
+    while (only.next_rule < search->best) only.next_rule = Step(&only, search);
+    return;
+  }
+  while (true) {
+    Search::Noted* next = nullptr;
+    uint32_t before = search->best;
+    for (size_t i = 0; i < search->noted_count; ++i) {
+      if (search->noted[i].next_rule >= before) continue;
+      next = &search->noted[i];
+      before = next->next_rule;
+    }
+    if (next == nullptr) return;
+    next->next_rule = Step(next, search);
   }
 }
 

@@ -18,6 +18,10 @@
 
 namespace mesh::route {
 
+// Regexes that hang at one node, asked all at once. Where RE2 runs out of memory they are asked one
+// by one: slow, never wrong.
+class RegexGroup;
+
 // A rule's place in its virtual host, and what of the path it wants where its list stands.
 struct Entry {
   enum class Kind : uint8_t {
@@ -39,7 +43,10 @@ struct Entry {
   uint32_t bits;
 };
 
-// One search: the request and the first rule found so far.
+// One search: the request, the first rule found so far, and what may still hold an earlier one.
+//
+// Conditions and regexes cost more than the way to them. So what a search comes by on its way is
+// noted, and then tried in the order of the rules: no rule is tried that the scan would not try.
 struct Search {
   static constexpr uint32_t kNone = UINT32_MAX;
 
@@ -50,27 +57,39 @@ struct Search {
   const RegexPool& pool;
   uint32_t best = kNone;
 
-  // Whether `entry` accepts the request, `at` bytes of whose path have been matched.
-  bool Accepts(Entry entry, size_t at) const {
+  // Whether `entry`'s place in the path, `at` bytes of which have been matched, is one it accepts.
+  bool Fits(Entry entry, size_t at) const {
     const std::string_view path = input.path;
     switch (entry.kind()) {
       case Entry::Kind::kAnything:
         break;
       case Entry::Kind::kEnd:
-        if (at != path.size()) return false;
-        break;
+        return at == path.size();
       case Entry::Kind::kSeparated:
-        if (at != path.size() && path[at] != '/') return false;
-        break;
+        return at == path.size() || path[at] == '/';
       case Entry::Kind::kAsk:
-        if (!MatchesPath(rules[entry.rule()], pool, input)) return false;
-        break;
+        return MatchesPath(rules[entry.rule()], pool, input);
     }
-    return entry.unconditional() || MatchesConditions(rules[entry.rule()], pool, input.request);
+    return true;
   }
-  void Try(Entry entry, size_t at) {
-    if (entry.rule() < best && Accepts(entry, at)) best = entry.rule();
+  bool Accepts(Entry entry, size_t at) const {
+    return Fits(entry, at) &&
+           (entry.unconditional() || MatchesConditions(rules[entry.rule()], pool, input.request));
   }
+
+  // What has been noted: the rules of one list, or rules that are asked one by one, or regexes that
+  // are asked together.
+  struct Noted {
+    uint32_t next_rule;     // the least that it may still find
+    uint32_t list;          // of the virtual host's lists, or kNone
+    uint32_t at;            // of the path; below 2^32 as it ends there or near
+    uint32_t done;          // how many of its rules have been tried
+    const uint32_t* asked;  // without a list: rules to be asked one by one; null for one entry
+    uint32_t count;         // of them; with null: the entry
+    const RegexGroup* together;
+  };
+  static constexpr size_t kMostNoted = 24;
+  size_t noted_count = 0;
 
   // The values of one of the virtual host's fields and their hashes.
   struct FieldValue {
@@ -85,6 +104,7 @@ struct Search {
   union {
     FieldValue fields[kMostFields];
   };
+  Noted noted[kMostNoted];
 };
 
 // The lists of one virtual host. Built with Add, then Finish; then read by any number of threads.
@@ -96,9 +116,16 @@ class RuleLists {
   uint32_t Add(absl::Span<const Entry> entries, const Rule* rules);
   void Finish();
 
-  // Sets search->best to the first rule of `list` that accepts the request, if it is before what
-  // has been found. `at` is how much of the path has been matched.
-  void FindIn(uint32_t list, size_t at, Search* search) const;
+  // Notes what may hold the first rule; where it is known to accept the request, that is kept. `at`
+  // is how much of the path has been matched.
+  void Note(Entry entry, size_t at, Search* search) const;
+  void NoteList(uint32_t list, size_t at, Search* search) const;
+  // `rules` ascending, each to be asked for its path too; `together` says more of them, or is null.
+  void NoteAsked(absl::Span<const uint32_t> rules, const RegexGroup* together,
+                 Search* search) const;
+  // Sets search->best to the first rule of all that has been noted that accepts the request, if it
+  // is before what has been found.
+  void Resolve(Search* search) const;
 
   // Empty for a list with groups, which is long.
   absl::Span<const Entry> entries(uint32_t list) const {
@@ -106,6 +133,7 @@ class RuleLists {
     if (l.grouped) return {};
     return absl::MakeConstSpan(entries_).subspan(l.begin, l.count);
   }
+  bool has_groups() const { return !groups_.empty(); }
   size_t memory_bytes() const;
 
  private:
@@ -162,6 +190,11 @@ class RuleLists {
   void FindRecord(const Group& group, uint64_t hash, const std::string_view* values, size_t at,
                   Search* search) const;
   void FindAmong(uint32_t begin, uint32_t count, size_t at, Search* search) const;
+  uint32_t FirstOf(uint32_t list) const;
+  void Keep(const Search::Noted& noted, Search* search) const;
+  // Tries the next rule of it, and says which comes then; kNone behind the last.
+  uint32_t Step(Search::Noted* noted, Search* search) const;
+  uint32_t StepInList(Search::Noted* noted, Search* search) const;
 
   std::vector<Entry> entries_;
   std::vector<List> lists_;

@@ -230,6 +230,44 @@ bool Deterministic(const Sequence& parts) {
   return true;
 }
 
+// The most frequent shape without a tree: text, [^/]+, [^/]*, .+ and .*, as AsTemplates(Node) has
+// it.
+std::optional<Template> PlainTemplate(std::string_view regex) {
+  constexpr std::string_view kPlain = "/-_~%=,:;@!&'\"<> ", kRepeats = "*+?{";
+  const auto is_letter = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  };
+  Template pattern;
+  Sequence& parts = pattern.parts;
+  for (size_t at = 0; at < regex.size();) {
+    const bool segment = regex.substr(at, 4) == "[^/]";
+    if (segment || regex[at] == '.') {
+      at += segment ? 4 : 1;
+      if (at == regex.size() || (regex[at] != '+' && regex[at] != '*')) return std::nullopt;
+      // Runs side by side may be one.
+      if (!parts.empty() && parts.back().kind != Part::Kind::kLiteral) return std::nullopt;
+      parts.emplace_back();
+      Part& run = parts.back();
+      run.kind = segment ? Part::Kind::kSegment : Part::Kind::kRest;
+      run.bytes = ByteSet::All();
+      run.bytes.Remove(segment ? '/' : '\n');
+      run.min = regex[at] == '+' ? 1 : 0;
+    } else if (is_letter(regex[at]) || kPlain.find(regex[at]) != std::string_view::npos) {
+      if (parts.empty() || parts.back().kind != Part::Kind::kLiteral) parts.emplace_back();
+      parts.back().literal += regex[at];
+    } else {
+      return std::nullopt;
+    }
+    ++at;
+    if (at < regex.size() && kRepeats.find(regex[at]) != std::string_view::npos) {
+      return std::nullopt;
+    }
+  }
+  if (parts.empty()) return std::nullopt;
+  pattern.deterministic = Deterministic(parts);
+  return pattern;
+}
+
 bool MatchFrom(const Sequence& parts, size_t i, std::string_view text) {
   if (i == parts.size()) return text.empty();
   const Part& part = parts[i];
@@ -262,6 +300,11 @@ bool MatchFrom(const Sequence& parts, size_t i, std::string_view text) {
 }  // namespace
 
 std::vector<Template> AsTemplates(std::string_view regex) {
+  if (std::optional<Template> plain = PlainTemplate(regex)) {
+    std::vector<Template> out;
+    out.push_back(*std::move(plain));
+    return out;
+  }
   const absl::StatusOr<Node> tree = Parse(regex);
   return tree.ok() ? AsTemplates(*tree) : std::vector<Template>();
 }

@@ -65,6 +65,35 @@ TEST(AsTemplates, Shapes) {
   }
 }
 
+// The quick way for plain ones says what the tree says.
+TEST(AsTemplates, PlainOnesAreWhatTheTreeSays) {
+  constexpr const char* kPieces[] = {"/",   "a",  "-1", "[^/]+", "[^/]*", ".*",   ".+",
+                                     "b/c", "%2", " ",  "x?",    "y+",    "z{2}", "[^/]"};
+  uint64_t state = 1;
+  for (int i = 0; i < 20000; ++i) {
+    std::string regex;
+    for (int j = 0; j < 1 + i % 6; ++j) {
+      state = state * 6364136223846793005u + 1442695040888963407u;
+      regex += kPieces[(state >> 33) % std::size(kPieces)];
+    }
+    const absl::StatusOr<Node> tree = Parse(regex);
+    ASSERT_TRUE(tree.ok()) << regex;
+    const std::vector<Template> quick = AsTemplates(regex), whole = AsTemplates(*tree);
+    ASSERT_EQ(quick.size(), whole.size()) << regex;
+    for (size_t j = 0; j < quick.size(); ++j) {
+      ASSERT_EQ(Describe(quick[j]), Describe(whole[j])) << regex;
+      ASSERT_EQ(quick[j].deterministic, whole[j].deterministic) << regex;
+      ASSERT_EQ(quick[j].parts.size(), whole[j].parts.size()) << regex;
+      for (size_t k = 0; k < quick[j].parts.size(); ++k) {
+        const TemplatePart &a = quick[j].parts[k], &b = whole[j].parts[k];
+        ASSERT_TRUE(a.kind == b.kind && a.literal == b.literal && a.bytes == b.bytes &&
+                    a.min == b.min && a.max == b.max)
+            << regex;
+      }
+    }
+  }
+}
+
 TEST(AsTemplates, WhatIsNoTemplate) {
   for (const char* regex : {"(ab)*", "/a\\b.*", "/[^/]{3}", "/\xC3\xA9+", "a\\pN", ".*^a", "\\C*",
                             "[^\\x00-\\x{10ffff}]", "(a.*|b.*|c.*)(a.*|b.*|c.*)"}) {

@@ -1,7 +1,24 @@
 // The peer for path-only tables: the same paths and templates, uniform hits, nanoseconds a match.
 // matchit's templates: /shelves/{a}/r7/{b}.
 use std::hint::black_box;
-use std::time::Instant;
+
+#[repr(C)]
+struct Timespec {
+    seconds: i64,
+    nanoseconds: i64,
+}
+
+extern "C" {
+    fn clock_gettime(clock: i32, time: *mut Timespec) -> i32;
+}
+
+// Nanoseconds that this thread has had the processor, as ours are measured.
+fn processor_time() -> u64 {
+    const CLOCK_THREAD_CPUTIME_ID: i32 = 3;
+    let mut time = Timespec { seconds: 0, nanoseconds: 0 };
+    unsafe { clock_gettime(CLOCK_THREAD_CPUTIME_ID, &mut time) };
+    time.seconds as u64 * 1_000_000_000 + time.nanoseconds as u64
+}
 
 fn xorshift(state: &mut u64) -> u64 {
     *state ^= *state << 13;
@@ -25,15 +42,15 @@ fn measure(name: &str, n: usize, insert: impl Fn(usize) -> String, ask: impl Fn(
     }
     let asked: Vec<&str> = ends.windows(2).map(|w| &texts[w[0]..w[1]]).collect();
     let rounds = 10;
-    let mut best = f64::MAX;
+    let mut best = u64::MAX;
     for _ in 0..rounds {
-        let start = Instant::now();
+        let start = processor_time();
         for path in &asked {
             black_box(router.at(black_box(path)).unwrap().value);
         }
-        best = best.min(start.elapsed().as_nanos() as f64 / asked.len() as f64);
+        best = best.min(processor_time() - start);
     }
-    println!("{{\"name\":\"matchit/{}/{}\",\"ns\":{:.1}}}", name, n, best);
+    println!("{{\"name\":\"matchit/{}/{}\",\"ns\":{:.1}}}", name, n, best as f64 / asked.len() as f64);
 }
 
 fn main() {
