@@ -175,5 +175,42 @@ spec:
                           "spec.subsets[1].labels"));
 }
 
+TEST(Analyze, SettingsOfTheMeshThatNothingActsOn) {
+  const Input input = ToInput({config::ReadMeshConfig(
+      "mesh.yaml", "connectTimeout: 5s\nenableTracing: true\nrootNamespace: istio-system\n")});
+  const std::vector<Finding> findings = Analyze(*input.snapshot, input.options);
+  ASSERT_EQ(findings.size(), 1);
+  EXPECT_EQ(findings[0].code, "MSH0129");
+  EXPECT_EQ(findings[0].kind, "MeshConfig");
+  EXPECT_EQ(findings[0].position.ToString(), "mesh.yaml:2:1");
+  EXPECT_EQ(findings[0].message, "enableTracing is read, and nothing acts on it yet");
+}
+
+TEST(Analyze, TheMeshConfigOfIstiosConfigMap) {
+  const std::string yaml = R"(apiVersion: v1
+kind: ConfigMap
+metadata: {name: istio, namespace: istio-system}
+data:
+  mesh: |
+    rootNamespace: MODE
+---
+apiVersion: security.istio.io/v1beta1
+kind: AuthorizationPolicy
+metadata: {name: all, namespace: mesh}
+spec: {}
+)";
+  const auto with = [&](const std::string& root) {
+    std::string text = yaml;
+    text.replace(text.find("MODE"), 4, root);
+    return Places(text);
+  };
+  EXPECT_THAT(with("mesh"), IsEmpty()) << "it is for the whole mesh";
+  EXPECT_THAT(with("istio-system"),
+              ElementsAre("IST0127 mesh.yaml:8:1 AuthorizationPolicy mesh/all "));
+  EXPECT_THAT(with("[]"), ElementsAre("IST0106 mesh.yaml:5:3 ConfigMap istio-system/istio "
+                                      "data.mesh: rootNamespace",
+                                      "IST0127 mesh.yaml:8:1 AuthorizationPolicy mesh/all "));
+}
+
 }  // namespace
 }  // namespace mesh::analysis

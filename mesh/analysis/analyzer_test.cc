@@ -192,7 +192,8 @@ TEST(Analyzer, LooksOnlyAtWhatAChangeConcerns) {
   objects[2] = Read("one.yaml", VirtualService("s0", "v1"));
   EXPECT_EQ(update().size(), 2u);
   EXPECT_FALSE(analyzer.last_work().everything);
-  EXPECT_EQ(analyzer.last_work().objects, 1u);
+  // And the rule, whose subset somebody more sends to.
+  EXPECT_EQ(analyzer.last_work().objects, 2u);
 
   // All that send to either subset.
   objects[1] = rule("v2");

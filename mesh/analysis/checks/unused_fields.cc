@@ -71,9 +71,43 @@ constexpr std::string_view kUnusedFields[] = {
     "istio.security.v1beta1.PeerAuthentication.targetRefs",
 };
 
+// Of the MeshConfig, which comes with all its defaults: only what a file says counts.
+constexpr std::string_view kUnusedSettings[] = {
+    "certificates",
+    "configSources",
+    "defaultHttpRetryPolicy",
+    "disableEnvoyListenerLog",
+    "discoverySelectors",
+    "enableEnvoyAccessLogService",
+    "enablePrometheusMerge",
+    "enableTracing",
+    "extensionProviders",
+    "hboneIdleTimeout",
+    "inboundClusterStatName",
+    "inboundTrafficPolicy",
+    "ingressClass",
+    "ingressControllerMode",
+    "ingressSelector",
+    "ingressService",
+    "meshMTLS",
+    "outboundClusterStatName",
+    "pathNormalization",
+    "proxyInboundListenPort",
+    "serviceSettings",
+    "thriftConfig",
+    "tlsDefaults",
+    "verifyCertificateAtClient",
+};
+
 bool IsUnused(const FieldDescriptor& field) {
   return std::binary_search(std::begin(kUnusedFields), std::end(kUnusedFields),
                             std::string_view(field.full_name()));
+}
+
+void ReportField(const config::Resource& object, const std::string& path, std::string_view name,
+                 Findings* findings) {
+  Report("MSH0129", object, path, absl::StrCat(Absl(name), " is read, and nothing acts on it yet"),
+         "do not rely on it: delete it, or say it another way", findings);
 }
 
 class Walk {
@@ -86,9 +120,7 @@ class Walk {
     for (const FieldDescriptor* field : fields) {
       const std::string at = config::FieldPath(path, field->json_name());
       if (IsUnused(*field)) {
-        Report("MSH0129", object_, at,
-               absl::StrCat(field->json_name(), " is read, and nothing acts on it yet"),
-               "do not rely on it: delete it, or say it another way", findings_);
+        ReportField(object_, at, field->json_name(), findings_);
         continue;
       }
       if (field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE || field->is_map() ||
@@ -114,6 +146,11 @@ class Walk {
 }  // namespace
 
 void CheckUnusedFields(const Facts& facts, Findings* findings) {
+  if (const config::ResourcePtr mesh = facts.snapshot().mesh_config_resource()) {
+    for (std::string_view name : kUnusedSettings) {
+      if (mesh->positions().Has(name)) ReportField(*mesh, std::string(name), name, findings);
+    }
+  }
   for (const config::KindInfo& info : config::AllKinds()) {
     if (!info.istio || info.kind == Kind::kMeshConfig) continue;
     const bool whole = std::find(std::begin(kUnusedKinds), std::end(kUnusedKinds), info.kind) !=
