@@ -98,7 +98,7 @@ constexpr CodeInfo kCodes[] = {
     {"MSH0116", Level::kWarning, "a gateway's server is left out"},
     {"MSH0117", Level::kError, "a rule leads nowhere"},
     {"MSH0118", Level::kWarning, "a CUSTOM policy asks nobody"},
-    {"MSH0119", Level::kWarning, "a policy asks for tokens that are not checked"},
+    {"MSH0119", Level::kWarning, "a policy asks for what is not checked"},
     {"MSH0120", Level::kWarning, "a rule is hidden by another VirtualService of its gateway"},
     {"MSH0121", Level::kWarning, "no request can reach a rule"},
     {"MSH0122", Level::kInfo, "several VirtualServices share a host of a gateway"},
@@ -110,6 +110,7 @@ constexpr CodeInfo kCodes[] = {
     {"MSH0128", Level::kInfo, "an order of changes that breaks requests"},
     {"MSH0129", Level::kWarning, "a field that nothing acts on"},
     {"MSH0130", Level::kInfo, "mutual TLS keeps out workloads without a proxy"},
+    {"MSH0131", Level::kError, "a token's keys are no key set"},
 };
 
 Finding Make(std::string_view code, std::string message, std::string remedy) {

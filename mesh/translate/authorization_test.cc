@@ -345,13 +345,15 @@ TEST(RequestAuthentication, IssuersBecomeProviders) {
 
 TEST(RequestAuthentication, WhatIsNoKeySetRefusesItsIssuerAndNobodyElse) {
   for (const char* jwks : {"nonsense", "{}", "{\"keys\":[]}", "{\"keys\":[1]}", "{\"keys\":{}}"}) {
-    const auto policies = ReadPolicies(absl::StrCat(
-        "apiVersion: security.istio.io/v1beta1\nkind: RequestAuthentication\n"
-        "metadata: {name: r, namespace: foo}\nspec: {jwtRules: [{issuer: i, jwks: '", jwks, "'}]}\n"));
+    const auto policies = ReadPolicies(
+        absl::StrCat("apiVersion: security.istio.io/v1beta1\nkind: RequestAuthentication\n"
+                     "metadata: {name: r, namespace: foo}\nspec: {jwtRules: [{issuer: i, jwks: '",
+                     jwks, "'}]}\n"));
     std::vector<Finding> findings;
     const KeySets keys = {{"", "of nobody"}};
     const auto filter = TranslateRequestAuthentication(policies, &keys, &findings);
-    EXPECT_EQ(filter->providers().at("origins-0").local_jwks().inline_string(), "of nobody") << jwks;
+    EXPECT_EQ(filter->providers().at("origins-0").local_jwks().inline_string(), "of nobody")
+        << jwks;
     ASSERT_EQ(findings.size(), 1) << jwks;
     EXPECT_EQ(findings[0].message, "is no key set: the tokens of issuer \"i\" are refused");
   }

@@ -56,7 +56,7 @@ jwt_v3::JwtProvider ProviderOf(const Source& source, const KeySets* key_sets,
     if (HasKeys(rule.jwks())) {
       keys = rule.jwks();
     } else {
-      findings->push_back({"MSH0123", OriginIn(*source.policy, absl::StrCat(field, ".jwks")),
+      findings->push_back({"MSH0131", OriginIn(*source.policy, absl::StrCat(field, ".jwks")),
                            absl::StrCat("is no key set: the tokens of issuer \"", rule.issuer(),
                                         "\" are refused")});
     }
@@ -68,7 +68,7 @@ jwt_v3::JwtProvider ProviderOf(const Source& source, const KeySets* key_sets,
       keys = found->second;
     } else {
       findings->push_back(
-          {"MSH0122", OriginIn(*source.policy, field),
+          {"MSH0132", OriginIn(*source.policy, field),
            absl::StrCat("the keys of issuer \"", rule.issuer(), "\" have not been fetched from ",
                         uri, ": its tokens are refused")});
     }

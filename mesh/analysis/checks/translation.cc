@@ -36,8 +36,10 @@ constexpr Remedy kRemedies[] = {
      "bind a VirtualService with a tcp or tls rule for the server's hosts to the gateway"},
     {"MSH0116", "keep one of the servers"},
     {"MSH0117", "write a route with a destination, a redirect or a directResponse"},
-    {"MSH0118", "use DENY or ALLOW: nobody is asked"},
-    {"MSH0119", "do not rely on tokens: check the peer's identity instead"},
+    {"MSH0118",
+     "give the MeshConfig an envoyExtAuthzGrpc provider of that name, for a service there is"},
+    {"MSH0119", "name the whole identity, under principals"},
+    {"MSH0131", "write a JSON Web Key Set with a public key, or its jwksUri"},
 };
 
 std::string_view RemedyOf(const std::string& code) {
