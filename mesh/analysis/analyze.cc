@@ -98,7 +98,7 @@ constexpr CodeInfo kCodes[] = {
     {"MSH0116", Level::kWarning, "a gateway's server is left out"},
     {"MSH0117", Level::kError, "a rule leads nowhere"},
     {"MSH0118", Level::kWarning, "a CUSTOM policy asks nobody"},
-    {"MSH0119", Level::kWarning, "a policy asks for tokens that are not checked"},
+    {"MSH0119", Level::kWarning, "a policy asks for what the proxy cannot check"},
     {"MSH0120", Level::kWarning, "a rule is hidden by another VirtualService of its gateway"},
     {"MSH0121", Level::kWarning, "no request can reach a rule"},
     {"MSH0122", Level::kInfo, "several VirtualServices share a host of a gateway"},

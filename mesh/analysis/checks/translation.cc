@@ -36,8 +36,9 @@ constexpr Remedy kRemedies[] = {
      "bind a VirtualService with a tcp or tls rule for the server's hosts to the gateway"},
     {"MSH0116", "keep one of the servers"},
     {"MSH0117", "write a route with a destination, a redirect or a directResponse"},
-    {"MSH0118", "use DENY or ALLOW: nobody is asked"},
-    {"MSH0119", "do not rely on tokens: check the peer's identity instead"},
+    {"MSH0118",
+     "define the provider (envoyExtAuthzGrpc) in the MeshConfig, with a service that is there"},
+    {"MSH0119", "do not rely on it: check principals instead"},
 };
 
 std::string_view RemedyOf(const std::string& code) {
