@@ -21,11 +21,12 @@ namespace mesh::translate {
 
 class PeerAuthentications;
 
-// What is left out or changed on the way to every proxy: of rules, delegates, DestinationRules and
-// policies. In no particular order. Thread-safe. Cost: a walk through them.
+// What is left out or changed on the way to every proxy: of rules, delegates and DestinationRules.
+// In no particular order. Thread-safe. Cost: a walk through them.
 std::vector<Finding> FindingsOf(const World& world);
 
-// What a proxy's own translation shows, looked for in one gateway for each selector of Gateways,
+// What AuthorizationPolicies ask for in vain, as it goes by services, and what a proxy's own
+// translation shows, looked for in one gateway for each selector of Gateways,
 // then in one sidecar for each namespace and Sidecar, until they and the services make `pairs`
 // pairs. Without duplicates, in no particular order. Thread-safe.
 std::vector<Finding> FindingsOfProxies(const World& world, uint64_t pairs);

@@ -22,8 +22,7 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
 // Kinds that are read as a whole and not acted on.
-constexpr Kind kUnusedKinds[] = {Kind::kEnvoyFilter, Kind::kProxyConfig,
-                                 Kind::kRequestAuthentication, Kind::kTelemetry,
+constexpr Kind kUnusedKinds[] = {Kind::kEnvoyFilter, Kind::kProxyConfig, Kind::kTelemetry,
                                  Kind::kWorkloadGroup};
 
 // Full names of protobuf fields, sorted.
@@ -81,7 +80,6 @@ constexpr std::string_view kUnusedSettings[] = {
     "enableEnvoyAccessLogService",
     "enablePrometheusMerge",
     "enableTracing",
-    "extensionProviders",
     "hboneIdleTimeout",
     "inboundClusterStatName",
     "inboundTrafficPolicy",
