@@ -69,7 +69,11 @@ void CheckGatewayCredentials(const Facts& facts, Findings* findings) {
     const std::string& ns = facts.workloads()[workloads.front()].ns;
     for (int i = 0; i < spec.servers_size(); ++i) {
       const std::string& name = spec.servers(i).tls().credential_name();
-      if (name.empty() || facts.HasUnread("Secret", ns, name)) continue;
+      // One that is broken is reported as that.
+      if (name.empty() || facts.HasUnread("Secret", ns, name) ||
+          facts.snapshot().Find(config::Kind::kSecret, ns, name) != nullptr) {
+        continue;
+      }
       Report("IST0101", *gateway, config::IndexPath("spec.servers", i) + ".tls.credentialName",
              absl::StrCat("there is no secret \"", name, "\" in namespace \"", ns,
                           "\", where the gateway's pods are"),
