@@ -99,6 +99,7 @@ bool Facts::CanFollow(Kind kind) {
     case Kind::kEndpoints:
     case Kind::kEndpointSlice:
     case Kind::kServiceAccount:
+    case Kind::kSecret:
     case Kind::kServiceEntry:
     case Kind::kWorkloadEntry:
     case Kind::kWorkloadGroup:

@@ -25,6 +25,7 @@ enum class What {
   kGatewayHost,
   kNarrowed,
   kDelegation,
+  kSecret,
 };
 
 LinkName Name(What what, std::string_view first, std::string_view second) {
@@ -121,6 +122,14 @@ Links LinksOf(const config::Resource& object) {
       break;
     case Kind::kGateway:
       links.describes.push_back(Name(What::kGateway, object.ns(), object.name()));
+      // In whose namespace, the gateway's pods say.
+      for (const net::Server& server : object.As<net::Gateway>().servers()) {
+        const std::string& name = server.tls().credential_name();
+        if (!name.empty()) links.uses.push_back(Name(What::kSecret, name, ""));
+      }
+      break;
+    case Kind::kSecret:
+      links.describes.push_back(Name(What::kSecret, object.name(), ""));
       break;
     case Kind::kDestinationRule: {
       const auto& spec = object.As<net::DestinationRule>();

@@ -32,6 +32,7 @@ struct Links {
 //  whole
 //    narrowed               sends to its subset,     host
 //                           DestinationRule
+//  a secret               Secret                   Gateways that serve with it
 //  delegation             VirtualServices that delegate or are delegated to: all of them
 Links LinksOf(const config::Resource& object);
 

@@ -81,6 +81,7 @@ absl::Span<const KindInfo> AllKinds() {
       Kube<kube::EndpointSlice>(Kind::kEndpointSlice, "EndpointSlice", "endpointslices",
                                 "discovery.k8s.io", kDiscoveryVersions),
       Kube<kube::ServiceAccount>(Kind::kServiceAccount, "ServiceAccount", "serviceaccounts"),
+      Kube<kube::Secret>(Kind::kSecret, "Secret", "secrets"),
       KindInfo{Kind::kMeshConfig,
                "MeshConfig",
                "meshconfigs",

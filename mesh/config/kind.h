@@ -38,6 +38,7 @@ enum class Kind {
   kEndpoints,
   kEndpointSlice,
   kServiceAccount,
+  kSecret,
   // The mesh's own settings: a document without apiVersion and kind, at most one in a snapshot.
   kMeshConfig,
 };

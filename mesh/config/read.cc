@@ -398,7 +398,14 @@ class InputReader {
     parts.metadata.ns = object->ns;
     object->errors = reader->TakeErrors();
     if (!object->errors.empty()) {
-      for (FieldError& error : object->errors) error.object = LooseName(*object);
+      for (FieldError& error : object->errors) {
+        error.object = LooseName(*object);
+        if (info.kind == Kind::kSecret && (absl::StartsWith(error.field, "data") ||
+                                           absl::StartsWith(error.field, "stringData"))) {
+          // The usual words repeat the value.
+          error.message = "is no text: write it in quotes (it is not repeated here)";
+        }
+      }
       return;
     }
     ApplyKubernetesDefaults(info.kind, message);

@@ -675,6 +675,17 @@ spec: {ports: [{port: "80"}]}
                           "wanted, this is the string \"80\"; leave the quotes out: 80"));
 }
 
+TEST(ReadYaml, WhatIsWrongWithASecretIsSaidWithoutRepeatingIt) {
+  const ReadResult read = ReadYaml("x.yaml", R"(apiVersion: v1
+kind: Secret
+metadata: {name: shop}
+stringData: {password: 70462}
+)");
+  EXPECT_THAT(Texts(read.errors),
+              ElementsAre("x.yaml:4:24: Secret default/shop stringData.password: is no text: write "
+                          "it in quotes (it is not repeated here)"));
+}
+
 TEST(ReadMeshConfig, StandsOnIstiosDefaults) {
   const ReadResult read = ReadMeshConfig("mesh.yaml", R"(
 enableAutoMtls: false

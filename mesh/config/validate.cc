@@ -101,6 +101,7 @@ std::vector<FieldError> ValidateResource(const Resource& resource, const Validat
     case Kind::kEndpoints:
     case Kind::kEndpointSlice:
     case Kind::kServiceAccount:
+    case Kind::kSecret:
       CheckKubernetes(&checker);
       break;
   }

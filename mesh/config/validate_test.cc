@@ -388,6 +388,15 @@ TEST(ValidateResource, ChecksWhatWeReadOfKubernetes) {
        "ports: [{port: -1}]}]}",
        {"subsets[0].addresses[0].ip: \"x\" is not an IP address",
         "subsets[0].ports[0].port: port -1 is not 1 to 65535"}},
+      {"a secret that is not encoded, of which nothing is repeated",
+       "{apiVersion: v1, kind: Secret, metadata: {name: a}, type: kubernetes.io/tls, data: "
+       "{tls.key: hunter2!}}",
+       {"data[\"tls.key\"]: is not base64: encode it (base64 -w0), or write it under stringData",
+        "type: a Secret of type kubernetes.io/tls has tls.crt"}},
+      {"a secret as text",
+       "{apiVersion: v1, kind: Secret, metadata: {name: a}, type: Opaque, data: {cert: aGVsbG8=}, "
+       "stringData: {key: hunter2}}",
+       {}},
   };
   for (const KubeRow& row : rows) {
     const ReadResult read = ReadYaml("x.yaml", row.object);

@@ -109,14 +109,14 @@ TEST(ValidateTest, EveryErrorHasItsPlaceAndTheExitCodeIsOneInEveryFormat) {
 }
 
 TEST(ValidateTest, AnUnknownKindIsSkippedAloud) {
-  const Outcome outcome =
-      Validate("apiVersion: v1\nkind: Secret\nmetadata:\n  name: s\n", {"-f", "-", "-o", "json"});
+  const Outcome outcome = Validate("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: s\n",
+                                   {"-f", "-", "-o", "json"});
   EXPECT_EQ(outcome.code, kFine);
   const Json rows = Json::parse(outcome.out);
   ASSERT_EQ(rows.size(), 1u);
   EXPECT_EQ(rows[0]["skipped"], "unknown kind");
   EXPECT_EQ(rows[0]["valid"], true);
-  EXPECT_EQ(outcome.err, "-:1:1: Secret s skipped: unknown kind\n");
+  EXPECT_EQ(outcome.err, "-:1:1: ConfigMap s skipped: unknown kind\n");
 }
 
 TEST(ValidateTest, ABrokenDocumentTakesOnlyItselfDown) {

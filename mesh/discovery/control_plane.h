@@ -44,7 +44,8 @@ struct ControlPlaneOptions {
   std::string monitoring_address = "127.0.0.1:15014";  // empty: no HTTP
 
   // A certificate authority, and ADS over TLS beside it at `secure_address`, for proxies that prove
-  // who they are: what they say of themselves must agree with it.
+  // who they are: what they say of themselves must agree with it. Credentials of gateways
+  // (Kubernetes Secrets) are given there alone.
   std::optional<AuthorityOptions> authority;
   std::string secure_address = "127.0.0.1:15012";
 

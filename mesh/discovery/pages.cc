@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "api/kubernetes/v1/kubernetes.pb.h"
 #include "google/protobuf/util/json_util.h"
 #include "mesh/base/content_hash.h"
 #include "mesh/config/kind.h"
@@ -69,6 +70,18 @@ Json DumpOf(const DumpForm& form, const xds::Sent& sent) {
     list.push_back(std::move(state));
   }
   return dump;
+}
+
+// What may be shown of a Secret.
+Json SecretSpec(const kubernetes::v1::Secret& secret) {
+  Json keys = Json::array();
+  for (const auto* data : {&secret.data(), &secret.string_data()}) {
+    std::vector<std::string> names;
+    for (const auto& [key, value] : *data) names.push_back(key);
+    std::sort(names.begin(), names.end());
+    for (std::string& name : names) keys.push_back(std::move(name));
+  }
+  return {{"type", secret.type()}, {"keys", std::move(keys)}};
 }
 
 }  // namespace
@@ -160,7 +173,10 @@ std::string ConfigPage(const config::Snapshot& snapshot) {
   for (const config::KindInfo& info : config::AllKinds()) {
     for (const config::ResourcePtr& resource : snapshot.List(info.kind)) {
       std::string spec;
-      if (!google::protobuf::util::MessageToJsonString(resource->spec(), &spec).ok()) spec = "{}";
+      if (info.kind == config::Kind::kSecret) {
+        spec = SecretSpec(resource->As<kubernetes::v1::Secret>()).dump();
+      } else if (!google::protobuf::util::MessageToJsonString(resource->spec(), &spec).ok())
+        spec = "{}";
       const SourcePosition& position = resource->position();
       page.push_back({{"kind", info.name},
                       {"apiVersion", resource->api_version()},

@@ -37,7 +37,7 @@ bool ConfigDumpPage(const std::vector<xds::PeerStatus>& peers, const LastSent& s
 std::string ConnectionsPage(const std::vector<xds::PeerStatus>& peers);
 
 // /debug/configz: the objects in force: [{"kind","apiVersion","namespace","name","file","line",
-// "spec"}].
+// "spec"}]. Of a Secret only the names of what it holds.
 std::string ConfigPage(const config::Snapshot& snapshot);
 
 // /debug/registryz: the services and their ports.

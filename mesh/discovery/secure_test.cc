@@ -275,6 +275,71 @@ TEST_F(SecureTest, ThePlaintextPortIssuesNothing) {
             grpc::StatusCode::UNIMPLEMENTED);
 }
 
+TEST_F(SecureTest, AGatewayIsGivenTheCredentialsOfItsOwnNamespace) {
+  Write("secret.yaml", SecretYaml("shop", *shop_));
+  Write("other.yaml", absl::StrCat(SecretYaml("default", *shop_), "---\n", R"(apiVersion: v1
+kind: Secret
+metadata: {name: broken, namespace: shop}
+data: {cert: aGVsbG8=, key: aGVsbG8=}
+)"));
+  Start();
+  const std::vector<std::string> names = {"shop", "shop-cacert", "kubernetes://shop",
+                                          "kubernetes://shop-cacert", "broken"};
+  const tls::Identity identity = Of("shop", "gateway");
+  Proxy gateway(Node("router", "gateway-0.shop"), secure_port(), &identity, roots_, names);
+  ASSERT_TRUE(gateway.AwaitSecretAnswer());
+  EXPECT_THAT(gateway.Secrets(),
+              ElementsAre("kubernetes://shop", "kubernetes://shop-cacert", "shop", "shop-cacert"));
+  EXPECT_EQ(gateway.Secret("shop").tls_certificate().private_key().inline_bytes(),
+            shop_->key.ToPem());
+  EXPECT_EQ(
+      gateway.Secret("kubernetes://shop-cacert").validation_context().trusted_ca().inline_bytes(),
+      tls::ToPem(shop_->chain));
+  EXPECT_THAT(log_.lines(),
+              Contains(AllOf(HasSubstr("other.yaml:"), HasSubstr("Secret shop/broken"),
+                             HasSubstr("no gateway is given it: the certificate and its key: "))));
+
+  // Neither over plaintext, nor to a sidecar, nor to a gateway of a namespace that has none.
+  Proxy plain(Node("router", "gateway-1.shop"), control_plane_->xds_port(), nullptr, "", names);
+  Proxy sidecar(Node("sidecar", "gateway-2.shop"), secure_port(), &identity, roots_, names);
+  const tls::Identity elsewhere = Of("elsewhere", "gateway");
+  Proxy other(Node("router", "gateway-0.elsewhere"), secure_port(), &elsewhere, roots_, names);
+  for (Proxy* proxy : {&plain, &sidecar, &other}) {
+    ASSERT_TRUE(proxy->AwaitSecretAnswer());
+    EXPECT_THAT(proxy->Secrets(), IsEmpty());
+  }
+
+  // A renewed one comes by itself.
+  const tls::Identity renewed = Issue(*Authority("shop"), "spiffe://x/ns/a/sa/b");
+  Write("secret.yaml", SecretYaml("shop", renewed));
+  const absl::Time deadline = absl::Now() + kPatience;
+  while (gateway.Secret("shop").tls_certificate().private_key().inline_bytes() !=
+             renewed.key.ToPem() &&
+         absl::Now() < deadline) {
+    absl::SleepFor(absl::Milliseconds(5));
+  }
+  EXPECT_EQ(gateway.Secret("shop").tls_certificate().private_key().inline_bytes(),
+            renewed.key.ToPem());
+
+  // And keys stand nowhere else.
+  std::string said;
+  for (const std::string& line : log_.lines()) said += line + "\n";
+  for (const char* page :
+       {"/debug/configz", "/debug/config_dump?proxyID=gateway-0.shop", "/debug/syncz",
+        "/debug/secrets?proxyID=gateway-0.shop", "/debug/ca", "/debug/push_status", "/metrics"}) {
+    const std::string text = Get(page);
+    EXPECT_NE(text, "no answer") << page;
+    said += text;
+  }
+  EXPECT_THAT(said, Not(HasSubstr("PRIVATE KEY")));
+  const std::string key_line =
+      shop_->key.ToPem().substr(28, 40);  // behind -----BEGIN PRIVATE KEY-----
+  EXPECT_FALSE(absl::StrContains(said, key_line));
+  EXPECT_THAT(Get("/debug/configz"), AllOf(HasSubstr("\"tls.key\""), HasSubstr("\"keys\"")));
+  EXPECT_THAT(Get("/debug/secrets?proxyID=gateway-0.shop"),
+              AllOf(HasSubstr("\"name\": \"shop\""), HasSubstr("\"expires\": \"in ")));
+}
+
 TEST_F(SecureTest, WhatIsCountedAndWhatIsComing) {
   Start();
   EXPECT_THAT(Get("/metrics"), AllOf(HasSubstr("\ncitadel_server_csr_count 0\n"),
@@ -313,6 +378,25 @@ TEST_F(SecureTest, AnAuthorityThatIsPluggedIn) {
   ASSERT_TRUE(refused);
   EXPECT_EQ(refused->status, 409);
   EXPECT_THAT(refused->body, HasSubstr("this authority is plugged in"));
+}
+
+TEST_F(SecureTest, ARootThatIsAboutToExpireIsSaidInTime) {
+  // Valid for a day, of which an hour is left.
+  const auto root = tls::TestAuthority("old", absl::Now() - absl::Hours(11));
+  fs::create_directory(root_ / "ca");
+  fs::permissions(root_ / "ca", fs::perms::owner_all);
+  std::ofstream(root_ / "ca" / "ca-cert.pem") << root.certificate().ToPem();
+  std::ofstream(root_ / "ca" / "root-cert.pem") << root.certificate().ToPem();
+  std::ofstream(root_ / "ca" / "ca-key.pem") << root.key().ToPem();
+  Start();
+  const absl::Time deadline = absl::Now() + kPatience;
+  while (control_plane_->authority()->Alarms().empty() && absl::Now() < deadline) {
+    absl::SleepFor(absl::Milliseconds(5));
+  }
+  const std::string alarm = absl::StrCat(
+      "the root ", root.certificate().Fingerprint().substr(0, 16), " expires in 59 min");
+  EXPECT_THAT(Get("/debug/push_status"), HasSubstr(alarm));
+  EXPECT_THAT(log_.lines(), Contains(HasSubstr("error ca: " + alarm)).Times(1));
 }
 
 TEST_F(SecureTest, ADirectoryThatIsOpenToOthersIsRefused) {

@@ -5,6 +5,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "mesh/config/snapshot.h"
+#include "mesh/discovery/gateway_credentials.h"
 #include "mesh/tls/spiffe.h"
 #include "mesh/translate/translate.h"
 
@@ -111,6 +112,16 @@ absl::Status CheckIdentity(const xds::Peer& peer, const translate::Node& node,
 
 }  // namespace
 
+xds::ResourceListPtr Views::CredentialsFor(const translate::World& world, const std::string& ns) {
+  const auto [entry, first] = credentials_.try_emplace(ns);
+  if (first) {
+    std::vector<translate::Finding> findings;
+    entry->second = GatewayCredentials(world.snapshot(), ns, &findings);
+    Say(findings);
+  }
+  return entry->second;
+}
+
 absl::StatusOr<xds::ViewPtr> Views::ViewOf(const xds::Peer& peer) {
   std::shared_ptr<const translate::World> world;
   absl::Time since;
@@ -121,6 +132,7 @@ absl::StatusOr<xds::ViewPtr> Views::ViewOf(const xds::Peer& peer) {
     if (!swept_) {
       EraseExpired(&resources_);
       EraseExpired(&lists_);
+      credentials_.clear();
       swept_ = true;
     }
   }
@@ -136,6 +148,10 @@ absl::StatusOr<xds::ViewPtr> Views::ViewOf(const xds::Peer& peer) {
   view->Set(xds::Type::kEndpoint, Share(xds::Type::kEndpoint, output.endpoints));
   view->Set(xds::Type::kListener, Share(xds::Type::kListener, output.listeners));
   view->Set(xds::Type::kRoute, Share(xds::Type::kRoute, output.routes));
+  if (!peer.authenticated.empty() && node->type == translate::NodeType::kRouter) {
+    // CheckIdentity: the namespace is proven.
+    view->Set(xds::Type::kSecret, CredentialsFor(*world, node->ns));
+  }
   return view;
 }
 

@@ -39,6 +39,7 @@ class Views final : public xds::ViewSource {
   xds::EncodedResourcePtr Encode(xds::Type type, const translate::ResourcePtr& resource);
   xds::ResourceListPtr Share(xds::Type type, const std::vector<translate::ResourcePtr>& resources);
   void Say(const std::vector<translate::Finding>& findings);
+  xds::ResourceListPtr CredentialsFor(const translate::World& world, const std::string& ns);
 
   LogSink* const log_;
 
@@ -55,6 +56,8 @@ class Views final : public xds::ViewSource {
   using ListKey = std::pair<xds::Type, std::string>;                    // type, version
   std::map<ResourceKey, std::weak_ptr<const xds::EncodedResource>> resources_;
   std::map<ListKey, std::weak_ptr<const xds::ResourceList>> lists_;
+  // By namespace, of the present world.
+  std::map<std::string, xds::ResourceListPtr> credentials_;
 };
 
 }  // namespace mesh::discovery

@@ -38,31 +38,30 @@ std::vector<size_t> Workloads(const Facts& facts, const config::Resource& gatewa
 
 constexpr char kCertificate[] = "-----BEGIN CERTIFICATE-----";
 
-// A value of a secret, decoded; null where it is not there, "" where it is no base64.
-std::optional<std::string> SecretValue(const google::protobuf::Struct& secret,
-                                       std::string_view key) {
-  if (const std::string* text = FindText(secret, {"stringData", key})) return *text;
-  const std::string* text = FindText(secret, {"data", key});
-  if (text == nullptr) return std::nullopt;
+// A value of a secret, decoded; null where it is not there.
+std::optional<std::string> SecretValue(const kube::Secret& secret, const std::string& key) {
+  if (const auto text = secret.string_data().find(key); text != secret.string_data().end()) {
+    return text->second;
+  }
+  const auto encoded = secret.data().find(key);
+  if (encoded == secret.data().end()) return std::nullopt;
   std::string bytes;
-  return absl::Base64Unescape(*text, &bytes) ? bytes : std::string();
+  return absl::Base64Unescape(encoded->second, &bytes) ? bytes : std::string();
 }
 
 // What is wrong with a secret that a gateway serves with; empty where nothing is. A name that ends
 // with "-cacert" has an authority's certificate alone.
-std::string ProblemOf(const UnreadObject& secret, const std::string& name) {
-  if (secret.document == nullptr) return "";
-  const auto& content = secret.document->content;
+std::string ProblemOf(const kube::Secret& secret, const std::string& name) {
   if (absl::EndsWith(name, "-cacert")) {
-    const std::optional<std::string> authority = SecretValue(content, "cacert");
-    const std::optional<std::string> other = SecretValue(content, "ca.crt");
+    const std::optional<std::string> authority = SecretValue(secret, "cacert");
+    const std::optional<std::string> other = SecretValue(secret, "ca.crt");
     return authority.has_value() || other.has_value() ? "" : "has neither ca.crt nor cacert";
   }
-  std::optional<std::string> certificate = SecretValue(content, "tls.crt");
-  std::optional<std::string> key = SecretValue(content, "tls.key");
+  std::optional<std::string> certificate = SecretValue(secret, "tls.crt");
+  std::optional<std::string> key = SecretValue(secret, "tls.key");
   if (!certificate.has_value() || !key.has_value()) {
-    certificate = SecretValue(content, "cert");
-    key = SecretValue(content, "key");
+    certificate = SecretValue(secret, "cert");
+    key = SecretValue(secret, "key");
   }
   if (!certificate.has_value() || !key.has_value()) {
     return "has neither tls.crt and tls.key nor cert and key";
@@ -123,8 +122,8 @@ void CheckGatewayCredentials(const Facts& facts, Findings* findings) {
     for (int i = 0; i < spec.servers_size(); ++i) {
       const std::string& name = spec.servers(i).tls().credential_name();
       if (name.empty()) continue;
-      if (const UnreadObject* secret = facts.FindUnread("Secret", ns, name)) {
-        const std::string problem = ProblemOf(*secret, name);
+      if (const auto secret = facts.snapshot().Find(config::Kind::kSecret, ns, name)) {
+        const std::string problem = ProblemOf(secret->As<kube::Secret>(), name);
         if (problem.empty()) continue;
         Report("IST0161", *gateway, config::IndexPath("spec.servers", i) + ".tls.credentialName",
                absl::StrCat("the secret \"", name, "\" of namespace \"", ns, "\" ", problem),
@@ -133,6 +132,8 @@ void CheckGatewayCredentials(const Facts& facts, Findings* findings) {
                findings);
         continue;
       }
+      // One that is broken is reported as that.
+      if (facts.FindUnread("Secret", ns, name) != nullptr) continue;
       Report("IST0101", *gateway, config::IndexPath("spec.servers", i) + ".tls.credentialName",
              absl::StrCat("there is no secret \"", name, "\" in namespace \"", ns,
                           "\", where the gateway's pods are"),

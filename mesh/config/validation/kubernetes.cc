@@ -1,5 +1,6 @@
 #include <set>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "mesh/config/validation/kinds.h"
 #include "mesh/config/validation/parts.h"
@@ -125,6 +126,25 @@ void CheckEndpointSlice(Checker* checker, const kube::EndpointSlice& slice) {
   }
 }
 
+// No message repeats a value.
+void CheckSecret(Checker* checker, const kube::Secret& secret) {
+  const Path root;
+  const Path data = root.Field("data");
+  for (const auto* entry : Sorted(secret.data())) {
+    std::string bytes;
+    if (absl::Base64Unescape(entry->second, &bytes)) continue;
+    checker->Fail(data.Key(entry->first),
+                  "is not base64: encode it (base64 -w0), or write it under stringData");
+  }
+  if (secret.type() != "kubernetes.io/tls") return;
+  for (const char* key : {"tls.crt", "tls.key"}) {
+    if (secret.data().count(key) == 0 && secret.string_data().count(key) == 0) {
+      checker->Fail(root.Field("type"),
+                    absl::StrCat("a Secret of type kubernetes.io/tls has ", key));
+    }
+  }
+}
+
 }  // namespace
 
 void CheckKubernetes(Checker* checker) {
@@ -140,6 +160,8 @@ void CheckKubernetes(Checker* checker) {
       return CheckEndpoints(checker, resource.As<kube::Endpoints>());
     case Kind::kEndpointSlice:
       return CheckEndpointSlice(checker, resource.As<kube::EndpointSlice>());
+    case Kind::kSecret:
+      return CheckSecret(checker, resource.As<kube::Secret>());
     default:
       return;
   }
