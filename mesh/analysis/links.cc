@@ -7,6 +7,7 @@
 
 #include "absl/hash/hash.h"
 #include "api/networking/v1alpha3/destination_rule.pb.h"
+#include "api/networking/v1alpha3/gateway.pb.h"
 #include "api/networking/v1alpha3/virtual_service.pb.h"
 #include "mesh/analysis/facts.h"
 
