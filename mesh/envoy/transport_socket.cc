@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -277,8 +278,8 @@ void LoadCommon(const tls::CommonTlsContext& proto, const std::string& path, Tls
 }
 
 bool IsTls(const core::TransportSocket& socket) {
-  return absl::EndsWith(socket.typed_config().type_url(), "tlsContext") ||
-         absl::EndsWith(socket.typed_config().type_url(), "TlsContext");
+  const std::string& url = socket.typed_config().type_url();
+  return absl::EndsWith(url, ".DownstreamTlsContext") || absl::EndsWith(url, ".UpstreamTlsContext");
 }
 
 // Plaintext, said in one of the ways there are.

@@ -175,6 +175,23 @@ TEST_F(TlsTest, TheServerLearnsWhoAsked) {
                                         "\n"));
 }
 
+TEST_F(TlsTest, AResumedSessionIsTheSamePeer) {
+  auto proxy = Sidecar(Mode::kStrict);
+  const auto context = mesh_.ClientOf("client");
+  for (bool resumed : {false, true, true}) {
+    Peer client = Connect(proxy->ListenerPort("in"));
+    ASSERT_TRUE(client.StartTls(context));
+    ASSERT_TRUE(client.Send(kGet));
+    const auto answer = client.Read();
+    ASSERT_TRUE(answer.has_value());
+    EXPECT_EQ(client.tls()->connection().resumed, resumed);
+    EXPECT_TRUE(
+        absl::StrContains(answer->body, absl::StrCat("Hash=", context->certificate()->Fingerprint(),
+                                                     ";Subject=\"\";URI=", MeshId("client"), "\n")))
+        << answer->body;
+  }
+}
+
 TEST_F(TlsTest, WhatAClientSaysOfCertificatesCountsByTheListenersWord) {
   const struct {
     const char* name;
