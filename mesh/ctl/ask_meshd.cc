@@ -5,6 +5,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/time/time.h"
+#include "nlohmann/json.hpp"
 
 namespace mesh::ctl {
 
@@ -41,6 +42,11 @@ std::optional<local::HttpResponse> Send(const char* method, const std::string& s
 std::optional<local::HttpResponse> AskMeshd(const std::string& server, std::string_view path,
                                             Context* context) {
   return Send("GET", server, path, context);
+}
+
+std::string TextOf(const nlohmann::ordered_json& object, const char* key) {
+  const auto it = object.find(key);  // of anything but an object: the end
+  return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
 }
 
 std::optional<local::HttpResponse> PostMeshd(const std::string& server, std::string_view path,

@@ -8,6 +8,7 @@
 
 #include "mesh/ctl/command.h"
 #include "mesh/local/http_client.h"
+#include "nlohmann/json_fwd.hpp"
 
 namespace mesh::ctl {
 
@@ -21,6 +22,9 @@ std::optional<local::HttpResponse> AskMeshd(const std::string& server, std::stri
 // The same as POST: what changes something.
 std::optional<local::HttpResponse> PostMeshd(const std::string& server, std::string_view path,
                                              Context* context);
+
+// The text that stands under `key` in an answer's object; "" where there is none, or no object.
+std::string TextOf(const nlohmann::ordered_json& object, const char* key);
 
 }  // namespace mesh::ctl
 

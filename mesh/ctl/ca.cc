@@ -38,11 +38,6 @@ void Fail(Context* context, absl::string_view what) {
   context->exit_code = kFailed;
 }
 
-std::string Text(const Json& object, const char* key) {
-  const auto it = object.find(key);  // of anything but an object: the end
-  return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
-
 const Json& At(const Json& object, const char* key) {
   static const Json& nothing = *new Json();
   const auto it = object.find(key);
@@ -86,11 +81,11 @@ void InspectFile(const InspectFlags& flags, Context* context) {
 void PrintAuthority(const Json& page, const OutputFlags& output, Context* context) {
   std::ostream& out = context->out;
   const Json& rotation = At(page, "rotation");
-  out << "trust domain: " << Text(page, "trust_domain")
-      << "\nrotation:     " << Text(rotation, "phase") << "\n";
+  out << "trust domain: " << TextOf(page, "trust_domain")
+      << "\nrotation:     " << TextOf(rotation, "phase") << "\n";
   std::vector<tls::Certificate> roots;
   for (const Json& root : At(page, "roots")) {
-    auto certificate = tls::Certificate::FromPem(Text(root, "pem"));
+    auto certificate = tls::Certificate::FromPem(TextOf(root, "pem"));
     if (certificate.ok()) roots.push_back(*std::move(certificate));
   }
   out << "\n" << ca::Inspect(roots, absl::Now()) << "\n";
@@ -101,9 +96,9 @@ void PrintAuthority(const Json& page, const OutputFlags& output, Context* contex
       if (!root.is_string()) continue;
       absl::StrAppend(&trusts, trusts.empty() ? "" : " ", root.get<std::string>().substr(0, 8));
     }
-    const std::string why = Text(proxy, "why"), expires = Text(proxy, "expires");
-    table.Add({Text(proxy, "proxy"), expires.empty() ? Cell("none", Tint::kBad) : Cell(expires),
-               Text(proxy, "leaf_root").substr(0, 8), trusts,
+    const std::string why = TextOf(proxy, "why"), expires = TextOf(proxy, "expires");
+    table.Add({TextOf(proxy, "proxy"), expires.empty() ? Cell("none", Tint::kBad) : Cell(expires),
+               TextOf(proxy, "leaf_root").substr(0, 8), trusts,
                why.empty() ? Cell("yes", Tint::kGood) : Cell(why, Tint::kWarning)});
   }
   table.Print(out, output.UseColor(out));
@@ -138,7 +133,7 @@ std::optional<std::string> Step(const RotateFlags& flags, Context* context) {
     if (!response) return std::nullopt;
     if (response->status == 200) {
       const Json page = Json::parse(response->body, nullptr, /*allow_exceptions=*/false);
-      return Text(At(page, "rotation"), "phase");
+      return TextOf(At(page, "rotation"), "phase");
     }
     if (response->status == 404) {
       Fail(context, absl::StrCat("meshd at ", flags.server,
@@ -162,7 +157,7 @@ void Rotate(const RotateFlags& flags, Context* context) {
       return Fail(context,
                   "this authority is plugged in: whoever made its files replaces its root");
     }
-    context->out << Text(rotation, "plan");
+    context->out << TextOf(rotation, "plan");
     return;
   }
   for (;;) {

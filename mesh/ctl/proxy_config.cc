@@ -120,11 +120,6 @@ void Show(const View& view, const Flags& flags, Context* context) {
   table.Print(context->out, flags.output.UseColor(context->out));
 }
 
-std::string Text(const Json& object, const char* key) {
-  const auto it = object.find(key);  // of anything but an object: the end
-  return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
-
 void ShowSecrets(const Flags& flags, Context* context) {
   const auto response =
       AskMeshd(flags.server, "/debug/secrets?proxyID=" + Escaped(flags.proxy), context);
@@ -148,9 +143,10 @@ void ShowSecrets(const Flags& flags, Context* context) {
   for (const Json& row : rows) {
     const auto valid = row.find("valid");
     const bool good = valid != row.end() && valid->is_boolean() && valid->get<bool>();
-    table.Add({Text(row, "name"), Text(row, "type"),
-               Text(row, Text(row, "identity").empty() ? "subject" : "identity"),
-               Cell(Text(row, "expires"), good ? Tint::kGood : Tint::kBad), Text(row, "serial")});
+    table.Add({TextOf(row, "name"), TextOf(row, "type"),
+               TextOf(row, TextOf(row, "identity").empty() ? "subject" : "identity"),
+               Cell(TextOf(row, "expires"), good ? Tint::kGood : Tint::kBad),
+               TextOf(row, "serial")});
   }
   table.Print(context->out, flags.output.UseColor(context->out));
 }

@@ -138,7 +138,7 @@ TEST_F(ProxyConfigTest, AnUnknownProxyNamesTheConnectedOnes) {
 }
 
 TEST_F(ProxyConfigTest, BadUsage) {
-  EXPECT_EQ(Ask("secrets").code, kUsage);
+  EXPECT_EQ(Ask("bootstrap").code, kUsage);
   EXPECT_EQ(Ask("routes", {"--server", "nonsense", "a.b"}).code, kUsage);
   EXPECT_EQ(Ask("routes", {"-o", "json"}).code, kUsage);
 }

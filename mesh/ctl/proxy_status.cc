@@ -19,13 +19,8 @@ struct Flags {
   std::string proxy;
 };
 
-std::string Text(const Json& row, const char* key) {
-  const auto it = row.find(key);
-  return it != row.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
-
 Cell State(const Json& row, const char* type) {
-  const std::string state = Text(row, type);
+  const std::string state = TextOf(row, type);
   return {state, state == "SYNCED"   ? Tint::kGood
                  : state == "STALE"  ? Tint::kWarning
                  : state == "NACKED" ? Tint::kBad
@@ -48,8 +43,8 @@ void ShowStatus(const Flags& flags, Context* context) {
   std::string connected;
   for (const Json& row : all) {
     if (!row.is_object()) continue;
-    connected += "\n  " + Text(row, "proxy");
-    if (flags.proxy.empty() || Text(row, "proxy") == flags.proxy) rows.push_back(row);
+    connected += "\n  " + TextOf(row, "proxy");
+    if (flags.proxy.empty() || TextOf(row, "proxy") == flags.proxy) rows.push_back(row);
   }
   if (!flags.proxy.empty() && rows.empty()) {
     return fail("no proxy \"" + flags.proxy + "\" is connected; connected are:" + connected);
@@ -57,13 +52,13 @@ void ShowStatus(const Flags& flags, Context* context) {
   if (flags.output.format != "table") return WriteJson(rows, flags.output.format, context->out);
   Table table({"PROXY", "CDS", "LDS", "EDS", "RDS", "MESHD", "VERSION"});
   for (const Json& row : rows) {
-    table.Add({Text(row, "proxy"), State(row, "cds"), State(row, "lds"), State(row, "eds"),
-               State(row, "rds"), Text(row, "meshd"), Text(row, "version")});
+    table.Add({TextOf(row, "proxy"), State(row, "cds"), State(row, "lds"), State(row, "eds"),
+               State(row, "rds"), TextOf(row, "meshd"), TextOf(row, "version")});
   }
   table.Print(context->out, flags.output.UseColor(context->out));
   for (const Json& row : rows) {
-    if (Text(row, "reason").empty()) continue;
-    context->err << Text(row, "proxy") << " rejected: " << Text(row, "reason") << "\n";
+    if (TextOf(row, "reason").empty()) continue;
+    context->err << TextOf(row, "proxy") << " rejected: " << TextOf(row, "reason") << "\n";
   }
 }
 

@@ -95,7 +95,11 @@ absl::StatusOr<std::unique_ptr<EnvoyPeer>> EnvoyPeer::Start(const std::string& b
         Listener(absl::StrCat("t", i), socket_of(i), route_configs[i]));
   }
   const std::string bootstrap = directory + "/bootstrap.json";
-  std::ofstream(bootstrap) << Json{{"static_resources", resources}}.dump();
+  // Secrets are only fetched by a node that says who it is.
+  std::ofstream(bootstrap) << Json{
+      {"node", {{"id", "peer"}, {"cluster", "peer"}}},
+      {"static_resources",
+       resources}}.dump();
   const std::string log = directory + "/envoy.log";
   std::vector<std::string> words = {binary,       "-c", bootstrap, "--concurrency",
                                     "1",          "-l", "error",   "--disable-hot-restart",
