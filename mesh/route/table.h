@@ -97,8 +97,9 @@ class Table {
   Table& operator=(const Table&) = delete;
 
   // The first rule, in order, of the virtual host chosen as Envoy does: exact domain, longest
-  // "*suffix", longest "prefix*", "*". Allocates nothing but what RE2 needs, and a list of
-  // the values of a header that has more than 8.
+  // "*suffix", longest "prefix*", "*". Allocates nothing but what RE2 needs, a list of
+  // the values of a header that has more than 8, and a copy of the path where a rule that ignores
+  // case has a text of more than 255 bytes.
   Match Find(const Request& request) const;
 
   // The same answer with its reasons. Slow: looks at every rule before the one taken.
