@@ -88,7 +88,12 @@ void EpollNetwork::SetReset(int fd) {
   setsockopt(fd, SOL_SOCKET, SO_LINGER, &abort, sizeof(abort));
 }
 
-void EpollNetwork::Close(int fd) { close(fd); }
+void EpollNetwork::Close(int fd) {
+  // A process that somebody forks has a copy of the descriptor until it executes: closing ours
+  // alone would leave it watched, with events for a handler that is gone.
+  Unwatch(fd);
+  close(fd);
+}
 
 int EpollNetwork::Watch(int fd, void* handler, Interest interest) {
   epoll_event event = EventFor(handler, interest);

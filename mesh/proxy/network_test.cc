@@ -60,6 +60,22 @@ TEST(EventLoopTest, RunsPostedWorkInOrder) {
   for (int i = 0; i < 100; ++i) EXPECT_EQ(seen[i], i);
 }
 
+TEST(NetworkTest, ACopyOfAClosedSocketInAForkedProcessCausesNoEvent) {
+  EpollNetwork network;
+  int pair[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+  int handler = 0;
+  ASSERT_EQ(network.Watch(pair[0], &handler, {/*reads=*/true, /*writes=*/false}), 0);
+  // What a child has between fork and exec.
+  const int copy = dup(pair[0]);
+  network.Close(pair[0]);
+  ASSERT_EQ(write(pair[1], "x", 1), 1);
+  ReadyEvent events[4];
+  EXPECT_EQ(network.Wait(events, 4, 0), 0);
+  close(copy);
+  close(pair[1]);
+}
+
 // Says back what it hears.
 class Echo final : public Socket {
  public:

@@ -79,8 +79,8 @@ void Modernise(Json* json) {
   json->erase("googleRe2");
   // The namespace in a regex, which 1.7 does not quote.
   if (json->contains("regex") && absl::StartsWith((*json)["regex"].get<std::string>(), ".*/ns/")) {
-    (*json)["regex"] = absl::StrReplaceAll((*json)["regex"].get<std::string>(),
-                                           {{"[", "\\["}, {"]", "\\]"}});
+    (*json)["regex"] =
+        absl::StrReplaceAll((*json)["regex"].get<std::string>(), {{"[", "\\["}, {"]", "\\]"}});
   }
   if (json->contains("name") && !json->contains("stringMatch")) {
     for (const auto& [old, now] : {std::pair<const char*, const char*>{"exactMatch", "exact"},
