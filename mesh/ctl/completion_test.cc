@@ -74,7 +74,7 @@ TEST(CompletionTest, Bash) {
       {"files of --node", "meshctl translate --node shop-of-t", "shop-of-tests.yaml\n"},
       {"a flag's value that is a verb's name", "meshctl validate -n translate --ty", "\n"},
       {"the verb after that is the first", "meshctl translate -n validate --ty", "--type\n"},
-      {"subcommands", "meshctl proxy-config ", "listeners clusters routes endpoints\n"},
+      {"subcommands", "meshctl proxy-config ", "listeners clusters routes endpoints secrets\n"},
       {"below a subcommand", "meshctl proxy-config routes --s", "--server\n"},
       {"below its other name", "meshctl proxy-config route --s", "--server\n"},
       {"an argument's words", "meshctl completion z", "zsh\n"},

@@ -175,6 +175,36 @@ TEST(LoadListenerTest, EveryFieldThatIsNotDoneIsNamed) {
   }
 }
 
+TEST(LoadListenerTest, IstiosOwnFiltersThatOnlyObserveArePassedOver) {
+  auto proto = FromJson<::envoy::config::listener::v3::Listener>(R"({"name":"l",
+    "address":{"socket_address":{"address":"127.0.0.1","port_value":80}},
+    "use_original_dst":true,"bind_to_port":false,
+    "filter_chains":[{
+      "transport_socket":{"name":"tls","typed_config":{
+        "@type":"type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+        "common_tls_context":{"alpn_protocols":["istio-peer-exchange","istio"],
+          "tls_certificate_sds_secret_configs":[{"name":"default","sds_config":{"ads":{}}}]}}},
+      "filters":[{"name":"exchange","typed_config":{
+          "@type":"type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"}},
+        {"name":"tcp","typed_config":{
+          "@type":"type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+          "stat_prefix":"t","cluster":"c"}}]}]})");
+  auto* exchange = proto.mutable_filter_chains(0)->mutable_filters(0)->mutable_typed_config();
+  EXPECT_FALSE(LoadListener(proto).ok());
+  // A TypedStruct that stands for Istio's message: its first field is an Any's.
+  google::protobuf::Any inner;
+  inner.set_type_url("type.googleapis.com/envoy.tcp.metadataexchange.config.MetadataExchange");
+  exchange->set_type_url("type.googleapis.com/udpa.type.v1.TypedStruct");
+  exchange->set_value(inner.SerializeAsString());
+  const auto listener = LoadListener(proto);
+  ASSERT_TRUE(listener.ok()) << listener.status();
+  EXPECT_TRUE(listener->hands_off);
+  EXPECT_FALSE(listener->bind_to_port);
+  ASSERT_NE(listener->chains[0].tls, nullptr);
+  // Nobody is promised an exchange that does not come.
+  EXPECT_EQ(listener->chains[0].tls->alpn, std::vector<std::string>{"istio"});
+}
+
 TEST(LoadClusterTest, WhatASidecarIsSent) {
   auto loaded = LoadC(R"({"name":"outbound|9080|v1|reviews.default.svc.cluster.local","type":"EDS",
     "eds_cluster_config":{"eds_config":{"ads":{}},"service_name":"s"},"connect_timeout":"10s",

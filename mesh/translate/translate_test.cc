@@ -136,7 +136,7 @@ spec:
   hosts: [reviews]
   http:
   - match: [{headers: {a: {exact: b}, c: {exact: d}, e: {prefix: f}}}]
-    headers: {request: {set: {z: '1', y: '2', x: '3', w: '4'}}}
+    headers: {request: {set: {z: '1', 'y': '2', x: '3', w: '4'}}}
     fault: {delay: {percentage: {value: 1}, fixedDelay: 1s}}
     corsPolicy: {allowOrigins: [{exact: '*'}]}
     route: [{destination: {host: reviews}}]

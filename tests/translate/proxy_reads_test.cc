@@ -70,10 +70,9 @@ TEST_P(ProxyReads, WhatWeSend) {
               &rejections);
     }
   }
-  // Interception and HTTP/2 are not done.
+  // HTTP/2 is not done.
   EXPECT_THAT(rejections,
-              IsSubsetOf({"bind_to_port: false is not supported", "use_original_dst: not supported",
-                          "typed_extension_protocol_options[\"envoy.extensions.upstreams.http.v3."
+              IsSubsetOf({"typed_extension_protocol_options[\"envoy.extensions.upstreams.http.v3."
                           "HttpProtocolOptions\"].explicit_http_config.http2_protocol_options: not "
                           "supported"}));
 }
