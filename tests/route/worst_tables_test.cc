@@ -1,7 +1,6 @@
 // Find against the scan over tables that a search found bad for it: instructions counted, not time.
 #include "tests/route/worst_tables.h"
 
-
 #include "gtest/gtest.h"
 #include "tests/route/instruction_count.h"
 
