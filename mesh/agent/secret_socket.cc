@@ -17,7 +17,8 @@ namespace mesh::agent {
 
 class SecretSocket::Core {
  public:
-  explicit Core(LogSink* log) : secrets_(log) {}
+  Core(std::function<std::shared_ptr<grpc::Channel>()> authority, const Clock* clock, LogSink* log)
+      : secrets_(log), workload_api_(std::move(authority), clock) {}
   ~Core() { Stop(); }
 
   absl::Status Listen(const std::string& path) {
@@ -47,6 +48,7 @@ class SecretSocket::Core {
     secrets_.SetWorkload(held);
     workload_api_.Set(held);
   }
+  void SetJwtBundle(const ca::JwtBundle& bundle) { workload_api_.SetJwtBundle(bundle); }
   void Stop() {
     if (server_ == nullptr) return;
     server_->Shutdown(std::chrono::system_clock::now());
@@ -63,14 +65,16 @@ class SecretSocket::Core {
 SecretSocket::SecretSocket(std::unique_ptr<Core> core) : core_(std::move(core)) {}
 SecretSocket::~SecretSocket() = default;
 
-absl::StatusOr<std::unique_ptr<SecretSocket>> SecretSocket::Listen(const std::string& path,
-                                                                   LogSink* log) {
-  auto core = std::make_unique<Core>(log);
+absl::StatusOr<std::unique_ptr<SecretSocket>> SecretSocket::Listen(
+    const std::string& path, std::function<std::shared_ptr<grpc::Channel>()> authority,
+    const Clock* clock, LogSink* log) {
+  auto core = std::make_unique<Core>(std::move(authority), clock, log);
   if (absl::Status status = core->Listen(path); !status.ok()) return status;
   return std::unique_ptr<SecretSocket>(new SecretSocket(std::move(core)));
 }
 
 void SecretSocket::Set(const ca::WorkloadCertificate::Held& held) { core_->Set(held); }
+void SecretSocket::SetJwtBundle(const ca::JwtBundle& bundle) { core_->SetJwtBundle(bundle); }
 void SecretSocket::Stop() { core_->Stop(); }
 
 }  // namespace mesh::agent
