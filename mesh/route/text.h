@@ -32,14 +32,15 @@ MESH_ROUTE_INLINE bool SameBytes(const char* a, const char* b, size_t size) {
     return Load64(a + size - 8) == Load64(b + size - 8);
   }
   if (size >= 4) return Load32(a) == Load32(b) && Load32(a + size - 4) == Load32(b + size - 4);
-  for (size_t at = 0; at < size; ++at) {
-    if (a[at] != b[at]) return false;
-  }
-  return true;
+  if (size == 0) return true;
+  return ((a[0] ^ b[0]) | (a[size / 2] ^ b[size / 2]) | (a[size - 1] ^ b[size - 1])) == 0;
 }
 inline bool SameText(std::string_view a, std::string_view b) {
   return a.size() == b.size() && SameBytes(a.data(), b.data(), a.size());
 }
+
+// Of an arena of words: how many hold so many bytes.
+inline size_t WordsFor(size_t bytes) { return (bytes + 3) / 4; }
 
 // Both halves of the product: every bit of either factor reaches every bit.
 inline uint64_t MixBits(uint64_t a, uint64_t b) {
