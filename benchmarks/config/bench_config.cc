@@ -225,7 +225,7 @@ int main(int argc, char** argv) {
   }
   // What one round gave back the next one gets, instead of asking the kernel for it page by page.
   mallopt(M_TRIM_THRESHOLD, 1 << 30);
-  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);  // the most there is
   mesh::benchmarks::Register();
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();

@@ -10,6 +10,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "google/protobuf/reflection.h"
 #include "mesh/base/strings.h"
 #include "mesh/config/field_path.h"
@@ -218,6 +220,10 @@ void MessageReader::ReadMap(const FieldSchema& schema, uint32_t value, const Opt
     FailType(value, "a mapping");
     return;
   }
+  if (schema.string_map) {
+    ReadStringMap(schema, value, message);
+    return;
+  }
   const FieldSchema* key_schema = schema.message->Find("key");
   const FieldSchema* value_schema = schema.message->Find("value");
   for (const Entry& entry : Entries(value)) {
@@ -225,7 +231,7 @@ void MessageReader::ReadMap(const FieldSchema& schema, uint32_t value, const Opt
     const std::string_view name = tree_.text(tree_.node(entry.key));
     positions_.OpenKey(name, false, PlaceOf(entry.key));
     path_.push_back({name, 0, true});
-    // Filled apart and added: reflection writes entries of maps as messages.
+    // Reflection writes entries of maps as messages.
     Message* added = message->GetReflection()->AddMessage(message, schema.field);
     bool good = true;
     if (key_schema->form == Form::kString) {
@@ -255,10 +261,47 @@ void MessageReader::ReadMap(const FieldSchema& schema, uint32_t value, const Opt
   }
 }
 
+// As bytes of the wire, which the message takes into its map by itself: reflection would make a
+// message of every entry first.
+void MessageReader::ReadStringMap(const FieldSchema& schema, uint32_t value, Message* message) {
+  constexpr uint32_t kLengthDelimited = 2;
+  std::string bytes;
+  {
+    google::protobuf::io::StringOutputStream stream(&bytes);
+    google::protobuf::io::CodedOutputStream out(&stream);
+    const auto string_size = [](size_t size) {
+      return 1 + google::protobuf::io::CodedOutputStream::VarintSize64(size) + size;
+    };
+    const auto write = [&out](int field, std::string_view text) {
+      out.WriteTag(static_cast<uint32_t>(field) << 3 | kLengthDelimited);
+      out.WriteVarint64(text.size());
+      out.WriteRaw(text.data(), static_cast<int>(text.size()));
+    };
+    for (const Entry& entry : Entries(value)) {
+      if (exhausted()) return;
+      const std::string_view name = tree_.text(tree_.node(entry.key));
+      positions_.OpenKey(name, false, PlaceOf(entry.key));
+      path_.push_back({name, 0, true});
+      CheckStringKey(entry.key);
+      const std::string_view text =
+          Visit(entry.value) ? ReadText(entry.value).value_or("") : std::string_view();
+      out.WriteTag(static_cast<uint32_t>(schema.field->number()) << 3 | kLengthDelimited);
+      out.WriteVarint64(string_size(name.size()) + string_size(text.size()));
+      write(1, name);
+      write(2, text);
+      Close();
+    }
+  }
+  message->MergeFromString(bytes);
+}
+
 Message* MessageReader::SubMessage(const FieldSchema& schema, Message* message) {
   const Reflection* reflection = message->GetReflection();
-  return schema.field->is_repeated() ? reflection->AddMessage(message, schema.field)
-                                     : reflection->MutableMessage(message, schema.field);
+  if (schema.prototype == nullptr) return reflection->MutableMessage(message, schema.field);
+  // What AddMessage does, but for finding the prototype.
+  Message* const added = schema.prototype->New(message->GetArena());
+  reflection->UnsafeArenaAddAllocatedMessage(message, schema.field, added);
+  return added;
 }
 
 }  // namespace mesh::config

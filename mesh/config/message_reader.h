@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_set>
@@ -51,10 +53,9 @@ class MessageReader {
 
   // Makes room for the positions of a whole object, which is about to be read.
   void ExpectObject() {
-    // A key and its value are two nodes and one field.
-    reserved_ = tree_.size() <= kSmallTree ? tree_.size() * 5 / 8 : 64;
+    // In few sizes, which the allocator finds again.
+    reserved_ = tree_.size() <= kSmallTree ? (tree_.fields() + 15) / 16 * 16 : 64;
     positions_.Reserve(reserved_);
-    path_.reserve(24);
   }
 
   // The key and value nodes of a mapping, merges applied; a key given twice is an error and the
@@ -120,6 +121,7 @@ class MessageReader {
   void ReadField(const FieldSchema& schema, uint32_t value, const Options& options,
                  Message* message);
   void ReadMap(const FieldSchema& schema, uint32_t value, const Options& options, Message* message);
+  void ReadStringMap(const FieldSchema& schema, uint32_t value, Message* message);
   // One value: an item of a list, or the field itself.
   void ReadValue(const FieldSchema& schema, uint32_t value, const Options& options,
                  Message* message);
@@ -131,13 +133,14 @@ class MessageReader {
   void ReadTimestamp(uint32_t value, Message* timestamp);
   void ReadIntOrString(uint32_t value, Message* message);
   void ReadJsonValue(uint32_t value, google::protobuf::Value* out);
-  bool ReadString(uint32_t value, std::string* out);
+  // Nothing: it is no string, and that was said. Empty for null.
+  std::optional<std::string_view> ReadText(uint32_t value);
   void CheckOneof(const FieldSchema& schema, uint32_t key, const Message& message);
 
   const YamlTree& tree_;
   const std::shared_ptr<const std::string> file_;
   Positions positions_;
-  std::vector<Step> path_;
+  absl::InlinedVector<Step, 24> path_;
   std::vector<FieldError> errors_;
   const size_t limit_;
   size_t own_work_ = 0;

@@ -87,9 +87,8 @@ void MessageReader::ReadValue(const FieldSchema& schema, uint32_t value, const O
       return;
     }
     case Form::kString: {
-      std::string text;
-      if (ReadString(value, &text)) {
-        Put<std::string>(schema, message, std::move(text), &Reflection::SetString,
+      if (const std::optional<std::string_view> text = ReadText(value)) {
+        Put<std::string>(schema, message, std::string(*text), &Reflection::SetString,
                          &Reflection::AddString);
       }
       return;
@@ -140,22 +139,21 @@ void MessageReader::ReadValue(const FieldSchema& schema, uint32_t value, const O
   }
 }
 
-bool MessageReader::ReadString(uint32_t value, std::string* out) {
+std::optional<std::string_view> MessageReader::ReadText(uint32_t value) {
   const YamlNode& node = tree_.node(value);
   if (node.type != YamlNode::Type::kScalar) {
     FailType(value, "a string");
-    return false;
+    return std::nullopt;
   }
   switch (tree_.Resolve(node).type) {
     case Scalar::Type::kString:
+      return tree_.text(node);
     case Scalar::Type::kNull:
-      break;
+      return std::string_view();
     default:
       FailType(value, "a string");
-      return false;
+      return std::nullopt;
   }
-  if (!tree_.IsNull(value)) *out = std::string(tree_.text(node));
-  return true;
 }
 
 void MessageReader::ReadNumber(const FieldSchema& schema, uint32_t value, Message* message) {
@@ -291,10 +289,11 @@ void MessageReader::ReadEnum(const FieldSchema& schema, uint32_t value, Message*
 }
 
 void MessageReader::ReadBytes(const FieldSchema& schema, uint32_t value, Message* message) {
-  std::string text;
-  if (!ReadString(value, &text)) return;
+  const std::optional<std::string_view> text = ReadText(value);
+  if (!text.has_value()) return;
   std::string bytes;
-  if (!absl::Base64Unescape(text, &bytes) && !absl::WebSafeBase64Unescape(text, &bytes)) {
+  if (!absl::Base64Unescape(Absl(*text), &bytes) &&
+      !absl::WebSafeBase64Unescape(Absl(*text), &bytes)) {
     Fail(value, "base64 is wanted, this is not");
     return;
   }
@@ -332,11 +331,11 @@ void MessageReader::ReadDuration(uint32_t value, Message* duration) {
 }
 
 void MessageReader::ReadTimestamp(uint32_t value, Message* timestamp) {
-  std::string text;
-  if (!ReadString(value, &text)) return;
+  const std::optional<std::string_view> text = ReadText(value);
+  if (!text.has_value()) return;
   absl::Time time;
   std::string error;
-  if (!absl::ParseTime(absl::RFC3339_full, text, &time, &error)) {
+  if (!absl::ParseTime(absl::RFC3339_full, Absl(*text), &time, &error)) {
     FailType(value, FormName(Form::kTimestamp));
     return;
   }

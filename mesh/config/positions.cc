@@ -6,27 +6,27 @@ namespace mesh::config {
 
 void Positions::OpenKey(std::string_view key, bool key_lives_forever, Place place) {
   if (!key_lives_forever) key = copied_keys_.emplace_front(key);
-  if (key.data() == nullptr) key = "";
-  if (!open_.empty()) ++open_.back().children;
-  open_.push_back({static_cast<uint32_t>(nodes_.size()), 0});
-  nodes_.push_back({key, 0, static_cast<uint32_t>(place.line), static_cast<uint32_t>(place.column),
-                    static_cast<uint32_t>(nodes_.size() + 1)});
+  Open(key.data() == nullptr ? "" : key, 0, place);
 }
 
-void Positions::OpenIndex(uint32_t index, Place place) {
-  if (!open_.empty()) ++open_.back().children;
-  open_.push_back({static_cast<uint32_t>(nodes_.size()), 0});
-  nodes_.push_back({std::string_view(), index, static_cast<uint32_t>(place.line),
-                    static_cast<uint32_t>(place.column), static_cast<uint32_t>(nodes_.size() + 1)});
+void Positions::OpenIndex(uint32_t index, Place place) { Open(std::string_view(), index, place); }
+
+void Positions::Open(std::string_view key, uint32_t index, Place place) {
+  const uint32_t node = nodes_.size();
+  nodes_.push_back(
+      {key, index, static_cast<uint32_t>(place.line), static_cast<uint32_t>(place.column), open_});
+  open_ = node;
 }
 
 void Positions::Close() {
-  const Open open = open_.back();
-  open_.pop_back();
-  nodes_[open.node].end = nodes_.size();
-  if (open.children > kFew) {
-    IndexChildren(open.node, open.node + 1, nodes_.size(), open.children);
-  }
+  const uint32_t node = open_;
+  const uint32_t end = nodes_.size();
+  open_ = nodes_[node].end;
+  nodes_[node].end = end;
+  if (end - node <= kFew + 1) return;
+  uint32_t children = 0;
+  for (uint32_t i = node + 1; i < end; i = nodes_[i].end) ++children;
+  if (children > kFew) IndexChildren(node, node + 1, end, children);
 }
 
 void Positions::IndexChildren(uint32_t parent, uint32_t begin, uint32_t end, uint32_t count) {

@@ -47,7 +47,7 @@ class Positions {
     uint32_t index;
     uint32_t line;
     uint32_t column;
-    uint32_t end;  // one past the last node of this subtree
+    uint32_t end;  // one past the last node of this subtree; while it is open, its parent
   };
   // A field with more children than are worth trying one by one: all of them, those with an index
   // in its order, those with a key by the alphabet.
@@ -58,18 +58,15 @@ class Positions {
   static constexpr uint32_t kFew = 16;
   static constexpr uint32_t kRoot = 0xFFFFFFFF;
 
+  void Open(std::string_view key, uint32_t index, Place place);
   void IndexChildren(uint32_t parent, uint32_t begin, uint32_t end, uint32_t count);
   const Node* Child(uint32_t parent, uint32_t begin, uint32_t end, const PathPart& part) const;
   static bool Is(const Node& node, const PathPart& part);
   // The node at the path, or of the nearest ancestor, null for none; whether it is the path's.
   const Node* Walk(std::string_view path, bool* whole) const;
 
-  struct Open {
-    uint32_t node;
-    uint32_t children;
-  };
   std::vector<Node> nodes_;  // preorder
-  std::vector<Open> open_;
+  uint32_t open_ = kRoot;    // the field that is open
   std::forward_list<std::string> copied_keys_;
   absl::flat_hash_map<uint32_t, Wide> wide_;  // by node
   std::vector<uint32_t> wide_children_;

@@ -91,14 +91,25 @@ class InputReader {
  private:
   bool CheckSize(std::string_view bytes) { return !Refuse(bytes.size()); }
 
-  // One parser for many documents, as beginning costs more than a small document. Where one is
+  // Plain documents by themselves. Of others one parser for many, as beginning costs more than a
+  // small document. Where one is
   // broken, those from there on are read one by one until it is found and said, and then there are
   // few to a parser for a while.
   template <class F>
   void ForEachDocument(std::string_view bytes, F f) {
     const std::vector<Chunk> chunks = CutDocuments(bytes);
+    // Of one object each, as most have; but not by what documents of a few bytes promise.
+    const size_t objects = std::min(chunks.size(), bytes.size() / 128);
+    result_.objects.reserve(objects);
+    result_.resources.reserve(objects);
     size_t most = kMostTogether;
     for (size_t begin = 0; begin < chunks.size();) {
+      if (tree_.ReadPlain(chunks[begin].bytes, chunks[begin].first_line)) {
+        work_ = 0;
+        f(tree_);
+        ++begin;
+        continue;
+      }
       const char* const start = chunks[begin].bytes.data();
       size_t end = begin;
       size_t size = 0;

@@ -93,6 +93,40 @@ bool ParseFloat(std::string_view text, Scalar* out) {
   return true;
 }
 
+// False for most of what is a string, at the cost of a look: words are short, and a number has no
+// other characters than these.
+bool MayMean(std::string_view text) {
+  constexpr size_t kLongestWord = 5;  // false
+  switch (text[0]) {
+    case '~':
+    case 'n':
+    case 'N':
+    case 'y':
+    case 'Y':
+    case 't':
+    case 'T':
+    case 'f':
+    case 'F':
+    case 'o':
+    case 'O':
+      return text.size() <= kLongestWord;
+    case '+':
+    case '-':
+    case '.':
+      return true;
+    default:
+      break;
+  }
+  if (!IsDigit(text[0])) return false;
+  for (const char c : text) {
+    if (DigitValue(c) > 15 && c != '_' && c != '.' && c != '+' && c != '-' && c != 'x' &&
+        c != 'X' && c != 'o' && c != 'O') {
+      return false;
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 Scalar ResolvePlain(std::string_view text) {
@@ -101,6 +135,7 @@ Scalar ResolvePlain(std::string_view text) {
     scalar.type = Scalar::Type::kNull;
     return scalar;
   }
+  if (!MayMean(text)) return scalar;
   switch (text[0]) {
     case '~':
     case 'n':

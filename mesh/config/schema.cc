@@ -1,7 +1,10 @@
 #include "mesh/config/schema.h"
 
 #include <cstdlib>
+#include <memory>
+#include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "api/kubernetes/v1/kubernetes.pb.h"
 #include "google/protobuf/message.h"
 #include "mesh/config/kind.h"
@@ -80,14 +83,20 @@ class SchemaSet {
           out.form != Form::kValue && out.form != Form::kListValue) {
         out.message = Add(field->message_type());
       }
+      out.string_map = out.map && out.message->Find("key")->form == Form::kString &&
+                       out.message->Find("value")->form == Form::kString;
+      if (out.repeated && field->message_type() != nullptr) {
+        out.prototype = google::protobuf::MessageFactory::generated_factory()->GetPrototype(
+            field->message_type());
+      }
       schema->fields.push_back(out);
     }
     // JSON names first: another field's own name must not hide one.
     for (size_t i = 0; i < schema->fields.size(); ++i) {
-      schema->by_name.emplace(schema->fields[i].json_name, i);
+      schema->by_name.Add(schema->fields[i].json_name, i);
     }
     for (size_t i = 0; i < schema->fields.size(); ++i) {
-      schema->by_name.emplace(std::string_view(schema->fields[i].field->name()), i);
+      schema->by_name.Add(schema->fields[i].field->name(), i);
     }
     return schema;
   }
@@ -96,6 +105,26 @@ class SchemaSet {
 };
 
 }  // namespace
+
+void FieldNames::Add(std::string_view name, size_t field) {
+  if (Find(name) >= 0) return;
+  if (2 * (used_ + 1) > slots_.size()) {
+    const std::vector<Slot> old = std::exchange(slots_, {});
+    slots_.resize(old.empty() ? 8 : 2 * old.size());
+    for (const Slot& slot : old) {
+      if (slot.field >= 0) Put(slot.name, slot.field);
+    }
+  }
+  Put(name, static_cast<int>(field));
+  ++used_;
+}
+
+void FieldNames::Put(std::string_view name, int field) {
+  size_t at = Hash(name) & (slots_.size() - 1);
+  while (slots_[at].field >= 0) at = (at + 1) & (slots_.size() - 1);
+  slots_[at].name = name;
+  slots_[at].field = field;
+}
 
 const MessageSchema& SchemaOf(const Descriptor* descriptor) {
   static const SchemaSet* const kSchemas = new SchemaSet();

@@ -42,7 +42,13 @@ class Places {
     size_t column = 0;  // 0-based
   };
   Place Of(const yaml_mark_t& mark) {
-    if (same_ && mark.index < bytes_.size()) return {mark.line, mark.column};
+    if (same_ && mark.index < bytes_.size()) {
+      // The walk to the end begins at the last place before it.
+      index_ = offset_ = mark.index;
+      line_ = mark.line;
+      line_start_ = mark.index - mark.column;
+      return {mark.line, mark.column};
+    }
     if (mark.index < index_) index_ = offset_ = line_ = line_start_ = 0;
     for (; index_ < mark.index && offset_ < bytes_.size(); ++index_) {
       if (bytes_[offset_++] == '\n') {
@@ -97,7 +103,10 @@ class LibyamlEvents final : public YamlEvents {
     holds_event_ = true;
     if (event_.type == YAML_STREAM_START_EVENT || event_.type == YAML_NO_EVENT) return Next(out);
     // Field by field: a whole one would be made elsewhere and copied, once for each event.
-    out->value = out->anchor = out->tag = std::string_view();
+    // And each by itself: one copied from the last would wait until that is written.
+    out->value = std::string_view();
+    out->anchor = std::string_view();
+    out->tag = std::string_view();
     out->plain = false;
     const Places::Place place = places_.Of(event_.start_mark);
     out->line = first_line_ + place.line;

@@ -1,5 +1,6 @@
 #include "mesh/config/yaml_tree.h"
 
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
 #include "mesh/base/strings.h"
 
@@ -10,7 +11,8 @@ namespace {
 // children are linked without looking for the end of the chain.
 class Builder {
  public:
-  Builder(std::vector<YamlNode>* nodes, std::string* text) : nodes_(*nodes), text_(*text) {
+  Builder(std::vector<YamlNode>* nodes, std::string* text, size_t* items)
+      : nodes_(*nodes), text_(*text), items_(*items) {
     nodes_.emplace_back();  // number 0 is no node
   }
 
@@ -95,6 +97,7 @@ class Builder {
       }
       open.last_child = id;
       ++nodes_[open.node].size;
+      items_ += nodes_[open.node].type == YamlNode::Type::kSequence ? 1 : 0;
     }
     return id;
   }
@@ -105,7 +108,8 @@ class Builder {
 
   std::vector<YamlNode>& nodes_;
   std::string& text_;
-  std::vector<Open> open_;
+  size_t& items_;
+  absl::InlinedVector<Open, 24> open_;
   std::unordered_map<std::string, uint32_t> anchors_;
 };
 
@@ -114,8 +118,9 @@ class Builder {
 bool YamlTree::Next(YamlEvents* events, YamlError* error) {
   nodes_.clear();
   text_.clear();
+  items_ = 0;
   root_ = 0;
-  Builder builder(&nodes_, &text_);
+  Builder builder(&nodes_, &text_, &items_);
   YamlEvent event;
   while (events->Next(&event)) {
     if (event.type == YamlEvent::Type::kStreamEnd) return false;
@@ -137,6 +142,7 @@ Scalar YamlTree::Resolve(const YamlNode& scalar) const {
 bool YamlTree::IsNull(uint32_t id) const {
   const YamlNode& n = node(id);
   return n.type == YamlNode::Type::kScalar && n.style == YamlNode::Style::kPlain && n.size <= 4 &&
+         (n.size == 0 || text_[n.text] == '~' || (text_[n.text] | 0x20) == 'n') &&
          Resolve(n).type == Scalar::Type::kNull;
 }
 

@@ -1,6 +1,7 @@
 #include "mesh/config/fuzz/whole_file.h"
 
 #include <algorithm>
+#include <memory>
 #include <set>
 #include <utility>
 
@@ -8,9 +9,12 @@
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
 #include "mesh/base/strings.h"
+#include "mesh/config/cut_documents.h"
 #include "mesh/config/kind.h"
 #include "mesh/config/read.h"
 #include "mesh/config/validate.h"
+#include "mesh/config/yaml_events.h"
+#include "mesh/config/yaml_tree.h"
 
 namespace mesh::config {
 namespace {
@@ -113,7 +117,38 @@ std::vector<std::string> SplitLines(std::string_view file) {
 
 }  // namespace
 
+std::string ProblemOfPlain(std::string_view document) {
+  YamlTree plain;
+  if (!plain.ReadPlain(document, 1)) return "";
+  const std::unique_ptr<YamlEvents> events = ParseYaml(document, 1);
+  YamlTree whole;
+  YamlError error;
+  if (!whole.Next(events.get(), &error)) return "taken as plain, and to libyaml " + error.message;
+  if (plain.size() != whole.size()) return "plain, and not as many nodes as libyaml's";
+  if (plain.line() != whole.line()) return "plain, and at another line than libyaml's";
+  for (size_t id = 1; id < whole.size(); ++id) {
+    const YamlNode& a = plain.raw(id);
+    const YamlNode& b = whole.raw(id);
+    const bool text = b.type == YamlNode::Type::kScalar;
+    if (a.type == b.type && a.line == b.line && a.column == b.column && a.size == b.size &&
+        a.next == b.next && a.first == b.first &&
+        (!text || (a.style == b.style && plain.text(a) == whole.text(b)))) {
+      continue;
+    }
+    return absl::StrCat("plain, and not as libyaml's: ", b.line, ":", b.column, " ",
+                        DescribeNode(whole, id), ", is at ", a.line, ":", a.column, " ",
+                        DescribeNode(plain, id));
+  }
+  if (whole.Next(events.get(), &error) || !error.message.empty()) {
+    return "plain, and to libyaml more follows";
+  }
+  return "";
+}
+
 std::string ProblemOfFile(std::string_view bytes) {
+  for (const Chunk& chunk : CutDocuments(bytes)) {
+    if (std::string problem = ProblemOfPlain(chunk.bytes); !problem.empty()) return problem;
+  }
   const Lines lines(bytes);
   std::string problem = ProblemOf(ReadYaml(kFile, bytes), lines);
   // What says that it is objects is not read as settings: those would be unknown fields, all of it.

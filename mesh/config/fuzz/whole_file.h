@@ -15,6 +15,10 @@ namespace mesh::config {
 // for the place of every error. What does not hold, for a person; empty where all does.
 std::string ProblemOfFile(std::string_view bytes);
 
+// Whether the reader of plain YAML makes of a document what libyaml does, where it takes it at all.
+// ProblemOfFile asks it of every document.
+std::string ProblemOfPlain(std::string_view document);
+
 // A number out of a series that is the same everywhere.
 class SmallRandom {
  public:
