@@ -23,6 +23,19 @@ inline uint32_t Load32(const void* at) {
   return word;
 }
 
+// Of fewer than eight bytes all, and zeros.
+MESH_ROUTE_INLINE uint64_t LoadUpTo8(const char* at, size_t size) {
+  if (size >= 8) return Load64(at);
+  if (size >= 4) {
+    return Load32(at) | static_cast<uint64_t>(Load32(at + size - 4)) << (8 * (size - 4));
+  }
+  if (size == 0) return 0;
+  const auto byte = [&](size_t i) {
+    return static_cast<uint64_t>(static_cast<uint8_t>(at[i])) << (8 * i);
+  };
+  return byte(0) | byte(size / 2) | byte(size - 1);
+}
+
 MESH_ROUTE_INLINE bool SameBytes(const char* a, const char* b, size_t size) {
   if (size >= 8) {
     size_t at = 0;

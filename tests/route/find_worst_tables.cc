@@ -107,6 +107,7 @@ void PrintKept() {
   };
   print("kept", KeptTables());
   print("ten", TablesOfTen());
+  print("without_case", TablesWithoutCase());
 }
 
 }  // namespace

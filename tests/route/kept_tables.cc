@@ -58,4 +58,27 @@ std::vector<KeptTable> TablesOfTen() {
   return tables;
 }
 
+std::vector<KeptTable> TablesWithoutCase() {
+  constexpr uint8_t kPrefix = 0, kPrefixWithoutCase = 5, kPathWithoutCase = 6;
+  const auto table = [](std::initializer_list<std::pair<uint8_t, int>> parts, uint8_t stem) {
+    std::vector<RuleGene> genes;
+    for (const auto& [kind, count] : parts) {
+      for (int i = 0; i < count; ++i) {
+        genes.push_back({kind, static_cast<uint8_t>(8 * (genes.size() + 1) + stem), 0, 0});
+      }
+    }
+    return genes;
+  };
+  return {
+      // 2.20
+      {"13 prefixes without case", table({{kPrefixWithoutCase, 13}}, 0)},
+      {"20 prefixes without case, long", table({{kPrefixWithoutCase, 20}}, 3)},
+      // 2.09
+      {"20 paths without case", table({{kPathWithoutCase, 20}}, 0)},
+      // 2.57
+      {"4 prefixes without case before 12 with",
+       table({{kPrefixWithoutCase, 4}, {kPrefix, 12}}, 0)},
+  };
+}
+
 }  // namespace mesh::testing

@@ -53,6 +53,9 @@ struct KeptTable {
 std::vector<KeptTable> KeptTables();
 // Ten rules of each kind, and of all kinds, told apart by path or by a header.
 std::vector<KeptTable> TablesOfTen();
+// More rules than are scanned, without case and without conditions: here each single request
+// counts.
+std::vector<KeptTable> TablesWithoutCase();
 
 }  // namespace mesh::testing
 

@@ -30,6 +30,18 @@ TEST(WorstTablesTest, TheIndexNeverCostsMuchMoreThanTheScan) {
   }
 }
 
+TEST(WorstTablesTest, WithoutCaseNoSingleRequestCostsMuchMoreThanTheScan) {
+  if (!TrapsCount()) {
+    GTEST_SKIP() << "this processor has no trap flag that we know";
+  }
+  for (const KeptTable& kept : TablesWithoutCase()) {
+    const Cost cost = Measure(MakeTable(kept.genes));
+    EXPECT_LE(cost.worst_request, kNeverAbove) << kept.name;
+    EXPECT_LE(cost.ratio(), 0.8) << kept.name << ": " << cost.index << " instructions, the scan "
+                                 << cost.scan;
+  }
+}
+
 TEST(WorstTablesTest, TenRulesAreNotSlowerThanTheScan) {
   if (!TrapsCount()) {
     GTEST_SKIP() << "this processor has no trap flag that we know";
