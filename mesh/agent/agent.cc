@@ -99,8 +99,8 @@ class Agent::Core {
   ca::WorkloadCertificateOptions CertificateOptions();
   std::shared_ptr<grpc::ChannelCredentials> CredentialsWith(const Held* held) const;
   std::shared_ptr<grpc::Channel> ChannelWith(const Held* held) const;
-  // That tokens are asked for on; null before there is a certificate.
-  std::shared_ptr<grpc::Channel> TokenChannel();
+  // On which the socket asks; null before there is a certificate.
+  std::shared_ptr<grpc::Channel> AuthorityChannel();
   absl::Status TakeJwtBundle(const DiscoveryResponse& response, const Held& held);
   absl::StatusOr<ca::ObtainedChain> Request(const std::string& csr);
   absl::StatusOr<ca::ObtainedChain> RequestWith(const Held* held, const std::string& csr);
@@ -128,7 +128,7 @@ class Agent::Core {
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool ready_ ABSL_GUARDED_BY(mutex_) = false;
   std::string shown_ ABSL_GUARDED_BY(mutex_);  // fingerprint of the certificate in use
-  std::shared_ptr<grpc::Channel> token_channel_ ABSL_GUARDED_BY(mutex_);  // shows that one
+  std::shared_ptr<grpc::Channel> authority_channel_ ABSL_GUARDED_BY(mutex_);  // shows that one
   grpc::ClientContext* stream_ ABSL_GUARDED_BY(mutex_) = nullptr;
   ca::CertificateClient* client_ ABSL_GUARDED_BY(mutex_) = nullptr;
   std::optional<std::vector<tls::Certificate>> roots_ ABSL_GUARDED_BY(mutex_);  // to be used
@@ -150,7 +150,7 @@ absl::Status Agent::Core::Start() {
   if (options_.node_id.empty()) return absl::InvalidArgumentError("agent: no node id");
   if (!options_.sds_socket.empty()) {
     auto socket = SecretSocket::Listen(
-        options_.sds_socket, [this] { return TokenChannel(); }, options_.clock, options_.log);
+        options_.sds_socket, [this] { return AuthorityChannel(); }, options_.clock, options_.log);
     if (!socket.ok()) return socket.status();
     socket_ = *std::move(socket);
   }
@@ -179,9 +179,9 @@ void Agent::Core::Stop() {
     if (client_ != nullptr) client_->Cancel();
     changed_.NotifyAll();
   }
+  if (socket_ != nullptr) socket_->Stop();  // who does not read there must not hold up the keeper
   if (keeper_.joinable()) keeper_.join();
   if (listener_.joinable()) listener_.join();
-  if (socket_ != nullptr) socket_->Stop();
 }
 
 absl::Status Agent::Core::WaitReady(absl::Duration timeout) const {
@@ -218,14 +218,16 @@ std::shared_ptr<grpc::Channel> Agent::Core::ChannelWith(const Held* held) const 
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 30000);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10000);
+  arguments.SetMaxReceiveMessageSize(-1);  // an Envoy's configuration may be large
   return grpc::CreateCustomChannel(options_.authority, CredentialsWith(held), arguments);
 }
 
-std::shared_ptr<grpc::Channel> Agent::Core::TokenChannel() {
+std::shared_ptr<grpc::Channel> Agent::Core::AuthorityChannel() {
   const auto held = current();
   MutexLock lock(&mutex_);
-  if (token_channel_ == nullptr && held != nullptr) token_channel_ = ChannelWith(held.get());
-  return token_channel_;
+  if (authority_channel_ == nullptr && held != nullptr)
+    authority_channel_ = ChannelWith(held.get());
+  return authority_channel_;
 }
 
 absl::StatusOr<ca::ObtainedChain> Agent::Core::RequestWith(const Held* held,
@@ -296,7 +298,7 @@ void Agent::Core::OnChange(const Held& held) {
   ready_ = true;
   if (fingerprint != shown_) {
     shown_ = fingerprint;
-    token_channel_.reset();
+    authority_channel_.reset();
     if (stream_ != nullptr) stream_->TryCancel();
   }
   changed_.NotifyAll();

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "grpcpp/grpcpp.h"
+#include "mesh/agent/ads_relay.h"
 #include "mesh/agent/workload_api.h"
 #include "mesh/ca/service/secrets.h"
 #include "mesh/ca/state_store.h"
@@ -18,7 +19,7 @@ namespace mesh::agent {
 class SecretSocket::Core {
  public:
   Core(std::function<std::shared_ptr<grpc::Channel>()> authority, const Clock* clock, LogSink* log)
-      : secrets_(log), workload_api_(std::move(authority), clock) {}
+      : secrets_(log), workload_api_(authority, clock), relay_(std::move(authority), log) {}
   ~Core() { Stop(); }
 
   absl::Status Listen(const std::string& path) {
@@ -40,6 +41,7 @@ class SecretSocket::Core {
     builder.AddListeningPort(absl::StrCat("unix:", path), grpc::InsecureServerCredentials());
     builder.RegisterService(&secrets_);
     builder.RegisterService(&workload_api_);
+    builder.RegisterService(&relay_);
     server_ = builder.BuildAndStart();
     if (server_ == nullptr) return absl::UnavailableError(absl::StrCat("cannot listen on ", path));
     return absl::OkStatus();
@@ -47,6 +49,7 @@ class SecretSocket::Core {
   void Set(const ca::WorkloadCertificate::Held& held) {
     secrets_.SetWorkload(held);
     workload_api_.Set(held);
+    relay_.Set(held);
   }
   void SetJwtBundle(const ca::JwtBundle& bundle) { workload_api_.SetJwtBundle(bundle); }
   void Stop() {
@@ -59,6 +62,7 @@ class SecretSocket::Core {
  private:
   ca::SecretService secrets_;
   WorkloadApi workload_api_;
+  AdsRelay relay_;
   std::unique_ptr<grpc::Server> server_;
 };
 

@@ -1,5 +1,5 @@
-// SDS ("default" and "ROOTCA") and the SPIFFE Workload API over a Unix socket, for a proxy or a
-// program beside. Private to mesh/agent.
+// SDS ("default" and "ROOTCA"), ADS and the SPIFFE Workload API over a Unix socket, for a proxy or
+// a program beside. Private to mesh/agent.
 #ifndef MESH_AGENT_SECRET_SOCKET_H_
 #define MESH_AGENT_SECRET_SOCKET_H_
 
@@ -28,7 +28,8 @@ class SecretSocket {
  public:
   // Makes the socket's directory with mode 0700 where it is missing; PermissionDenied where others
   // may enter it. A socket that an earlier process left is replaced. Unavailable otherwise.
-  // `authority`: to whom tokens are asked for, showing what is held; null before there is anything.
+  // `authority`: where tokens are asked for and ADS is, showing what is held; null before there is
+  // anything.
   static absl::StatusOr<std::unique_ptr<SecretSocket>> Listen(
       const std::string& path, std::function<std::shared_ptr<grpc::Channel>()> authority,
       const Clock* clock, LogSink* log);
