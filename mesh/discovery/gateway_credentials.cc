@@ -86,7 +86,7 @@ class Collector {
   }
   translate::Origin Here() const { return {resource_.ObjectName(), "", resource_.position()}; }
   void LeaveOut(const std::string& why) {
-    findings_->push_back({"MSH0130", Here(), absl::StrCat("no gateway is given it: ", why)});
+    findings_->push_back({"MSH0133", Here(), absl::StrCat("no gateway is given it: ", why)});
   }
 
   const config::Resource& resource_;

@@ -301,7 +301,8 @@ data: {cert: aGVsbG8=, key: aGVsbG8=}
       tls::ToPem(shop_->chain));
   EXPECT_THAT(log_.lines(),
               Contains(AllOf(HasSubstr("other.yaml:"), HasSubstr("Secret shop/broken"),
-                             HasSubstr("no gateway is given it: the certificate and its key: "))));
+                             HasSubstr("no gateway is given it: the certificate and its key: "),
+                             HasSubstr(" [MSH0133]"))));
 
   // Neither over plaintext, nor to a sidecar, nor to a gateway of a namespace that has none.
   Proxy plain(Node("router", "gateway-1.shop"), control_plane_->xds_port(), nullptr, "", names);

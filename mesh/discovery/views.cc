@@ -76,7 +76,8 @@ void Views::Say(const std::vector<translate::Finding>& findings) {
   {
     MutexLock lock(&mutex_);
     for (const translate::Finding& finding : findings) {
-      std::string text = finding.ToString();
+      // `meshctl analyze --explain CODE` says more.
+      std::string text = absl::StrCat(finding.ToString(), " [", finding.code, "]");
       if (!said_.insert(text).second || said_before_.count(text) != 0) continue;
       news.push_back(std::move(text));
     }

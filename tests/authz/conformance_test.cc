@@ -338,7 +338,7 @@ TEST(AuthorizationConformance, TheSameAnswersAsIstios) {
     }
     std::vector<translate::Finding> findings;
     const std::vector<translate::AuthorizationStep> steps =
-        translate::TranslateAuthorization(read.resources, mesh, nullptr, c.tcp, &findings);
+        translate::TranslateAuthorization(read.resources, mesh, nullptr, {c.tcp}, &findings);
 
     const std::string text =
         Read(absl::StrCat(folder, c.out == nullptr ? c.name : c.out, "-out.yaml"));

@@ -38,7 +38,7 @@ class Guard {
     for (const std::string& alias : aliases) mesh.add_trust_domain_aliases(alias);
     std::vector<translate::Finding> findings;
     for (const auto& step :
-         translate::TranslateAuthorization(read.resources, mesh, nullptr, tcp, &findings)) {
+         translate::TranslateAuthorization(read.resources, mesh, nullptr, {tcp}, &findings)) {
       google::protobuf::Any any;
       absl::StatusOr<envoy::RbacFilter> filter;
       if (tcp) {

@@ -3,8 +3,8 @@
 // handshake is a full mutual one between two workloads, with the contexts that they have at that
 // moment.
 //
-// MESH_HANDSHAKES sets how many there are at least (3,000 by default); 100,000 take about a minute of
-// one core:
+// MESH_HANDSHAKES sets how many there are at least (3,000 by default); 100,000 take about a minute
+// of one core:
 //
 //   bazel build //tests/ca:rotation_test
 //   MESH_HANDSHAKES=100000 bazel-bin/tests/ca/rotation_test
