@@ -47,8 +47,8 @@ diff-envoy: setup  ## a million random requests over 2,000 random tables, asked 
 sanitize: setup  ## address, undefined-behaviour and thread sanitizers
 	@tests/sanitize asan && exec tests/sanitize tsan
 
-fuzz: setup  ## libFuzzer on the HTTP/1 codec, then on the YAML reader; SECONDS=600 each
-	@tests/fuzz/run http1 $(or $(SECONDS),600) && exec tests/fuzz/run yaml $(or $(SECONDS),600)
+fuzz: setup  ## libFuzzer on what others send us: every fuzzer of tests/fuzz/run, or NAME=http1; SECONDS=600 each
+	@for name in $(or $(NAME),$$(tests/fuzz/run --list)); do tests/fuzz/run $$name $(or $(SECONDS),600) || exit; done
 
 fmt: setup  ## formats C++, protos and BUILD files in place
 	@exec tests/format --fix
