@@ -333,5 +333,57 @@ TEST(ReadDocuments, TakesWhatHasNeitherKindNorName) {
             "f.yaml:3:1: a mapping is wanted, this is a list");
 }
 
+// JSON writes what is beyond 16 bits as two escapes.
+TEST(ReadYaml, JoinsTheTwoHalvesThatJsonMakesOfACharacter) {
+  const ReadResult read = ReadYaml(
+      "f.json",
+      R"({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a", "annotations": {)"
+      R"("one": "\ud83d\uDE00", "two": "<\ud83d\ude00\u00e9\ud834\udd1e>", "no": "\\ud83d\\ude00",)"
+      R"("\ud83d\ude00": "key"}, "labels": {"bad": 5}}})"
+      "\n---\n"
+      R"({apiVersion: v1, kind: Namespace, metadata: {name: b, annotations: {)"
+      R"(plain: \ud83d\ude00, single: '\ud83d\ude00', both: "\ufdd0\ud83d\ude00" }}} # \ud83d\ude00)");
+  // The place behind the escapes is that of the text as it is written.
+  EXPECT_THAT(
+      Texts(read.errors),
+      ElementsAre("f.json:1:216: Namespace a metadata.labels.bad: a string is wanted, this is "
+                  "the number 5 to YAML; put it in quotes: \"5\""));
+  ASSERT_EQ(read.resources.size(), 1);
+  const auto& annotations = read.resources[0]->metadata().annotations;
+  EXPECT_EQ(annotations.at("plain"), R"(\ud83d\ude00)");
+  EXPECT_EQ(annotations.at("single"), R"(\ud83d\ude00)");
+  EXPECT_EQ(annotations.at("both"), "\xEF\xB7\x90\xF0\x9F\x98\x80");
+
+  const ReadResult good = ReadYaml(
+      "f.json",
+      R"({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a", "annotations": {)"
+      R"("one": "\ud83d\uDE00", "two": "<\ud83d\ude00\u00e9\ud834\udd1e>", "no": "\\ud83d\\ude00",)"
+      R"("\ud83d\ude00": "key"}}})");
+  ASSERT_EQ(good.resources.size(), 1) << ::testing::PrintToString(Texts(good.errors));
+  const auto& decoded = good.resources[0]->metadata().annotations;
+  EXPECT_EQ(decoded.at("one"), "\xF0\x9F\x98\x80");
+  EXPECT_EQ(decoded.at("two"), "<\xF0\x9F\x98\x80\xC3\xA9\xF0\x9D\x84\x9E>");
+  EXPECT_EQ(decoded.at("no"), R"(\ud83d\ude00)");
+  EXPECT_EQ(decoded.at("\xF0\x9F\x98\x80"), "key");
+}
+
+TEST(ReadYaml, HalfOfACharacterIsAnErrorWithItsPlace) {
+  const struct {
+    const char* yaml;
+    const char* error;
+  } rows[] = {
+      {R"({"a": "\ud83d"})", "f:1:8: \\ud83d is half of a character: "},
+      {R"({"a": "x\ude00"})", "f:1:9: \\ude00 is half of a character: "},
+      {R"({"a": "\ud83d\ud83d\ude00"})", "f:1:8: \\ud83d is half of a character: "},
+      {"{\"a\": \"\\ud83d\\ude00\",\n \"b\": \"\\ude00\\ud83d\"}",
+       "f:2:8: \\ude00 is half of a character: "},
+  };
+  for (const auto& row : rows) {
+    EXPECT_THAT(Texts(ReadYaml("f", row.yaml).errors),
+                ElementsAre(std::string(row.error) +
+                            "write both halves, as in \\ud83d\\ude00, or the character itself"));
+  }
+}
+
 }  // namespace
 }  // namespace mesh::config
