@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build demo test fmt conformance setup clean bench-route bench-proxy bench-ca bench-config diff-envoy sanitize fuzz
+.PHONY: help build demo test fmt conformance setup clean bench-route bench-proxy bench-ca bench-config diff-envoy sanitize clang fuzz
 MAKEFLAGS += --no-print-directory
 
 FILES ?=
@@ -46,6 +46,9 @@ diff-envoy: setup  ## a million random requests over 2,000 random tables, asked 
 
 sanitize: setup  ## address, undefined-behaviour and thread sanitizers
 	@tests/sanitize asan && exec tests/sanitize tsan
+
+clang: setup  ## everything with clang-16, where a warning is an error
+	@third_party/setup/peer libfuzzer >/dev/null && exec bazel build --config=clang --keep_going --show_progress_rate_limit=10 --ui_event_filters=-info -- //mesh/... //tests/... //examples/... //benchmarks/...
 
 fuzz: setup  ## libFuzzer on what others send us: every fuzzer of tests/fuzz/run, or NAME=http1; SECONDS=600 each
 	@for name in $(or $(NAME),$$(tests/fuzz/run --list)); do tests/fuzz/run $$name $(or $(SECONDS),600) || exit; done

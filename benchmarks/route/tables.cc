@@ -24,8 +24,6 @@ const char* NameOf(Kind kind) {
   return kNames[static_cast<int>(kind)];
 }
 
-bool WantsHeaders(Kind kind) { return kind == Kind::kHeader || kind == Kind::kTwoHeaders; }
-
 std::shared_ptr<const route::VirtualHost> MakeHost(Kind kind, int n) {
   using Path = route::PathMatch::Kind;
   auto host = std::make_shared<route::VirtualHost>();
@@ -68,10 +66,23 @@ std::shared_ptr<const route::VirtualHost> MakeHost(Kind kind, int n) {
   return host;
 }
 
+size_t TextBytes(const route::VirtualHost& host) {
+  size_t bytes = 0;
+  for (const route::Rule& rule : host.rules) {
+    bytes += rule.path.text.size() + 1;
+    for (const route::Condition& condition : rule.conditions) {
+      if (const auto* header = std::get_if<route::HeaderMatch>(&condition)) {
+        bytes += header->name.size() + header->value.text.size() + 2;
+      } else if (const auto* query = std::get_if<route::QueryMatch>(&condition)) {
+        bytes += query->name.size() + query->value->text.size() + 2;
+      }
+    }
+  }
+  return bytes;
+}
+
 Asked RequestFor(Kind kind, int i) {
   Asked asked;
-  asked.method = "GET";
-  asked.headers = {{"user-agent", "bench"}, {"accept", "*/*"}, {"x-request-id", "1234"}};
   switch (kind) {
     case Kind::kExact:
       asked.path = ExactPath(i);
@@ -87,12 +98,12 @@ Asked RequestFor(Kind kind, int i) {
       break;
     case Kind::kHeader:
       asked.path = "/one";
-      asked.headers.Add("x-tenant", absl::StrCat("tenant-", i));
+      asked.tenant = absl::StrCat("tenant-", i);
       break;
     case Kind::kTwoHeaders:
       asked.path = "/one";
-      asked.headers.Add("x-tenant", absl::StrCat("tenant-", i / 4));
-      asked.headers.Add("x-stage", absl::StrCat("stage-", i % 4));
+      asked.tenant = absl::StrCat("tenant-", i / 4);
+      asked.stage = absl::StrCat("stage-", i % 4);
       break;
     case Kind::kMethodQuery:
       asked.method = kMethods[i % 4];

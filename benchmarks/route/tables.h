@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "mesh/http/headers.h"
 #include "mesh/route/rule.h"
 
 namespace mesh::bench {
@@ -21,17 +20,19 @@ enum class Kind {
   kMethodQuery,  // by method and a query parameter
 };
 const char* NameOf(Kind kind);
-// Whether rules look at headers.
-bool WantsHeaders(Kind kind);
 
 // One virtual host "*" with `n` rules of this kind; the rule's id is its place.
 std::shared_ptr<const route::VirtualHost> MakeHost(Kind kind, int n);
 
+// The bytes of the rules' texts: paths, and the names and values of their conditions.
+size_t TextBytes(const route::VirtualHost& host);
+
+// A request that rule `i` of such a host takes: what is its own.
 struct Asked {
-  std::string method, path;
-  http::HeaderList headers;
+  const char* method = "GET";
+  std::string path;
+  std::string tenant, stage;  // x-tenant, x-stage; "" where no rule looks at it
 };
-// A request that rule `i` of such a host takes.
 Asked RequestFor(Kind kind, int i);
 
 }  // namespace mesh::bench

@@ -22,6 +22,7 @@
 #include "mesh/base/strings.h"
 #include "mesh/ca/file.h"
 #include "mesh/ca/service/certificate_client.h"
+#include "mesh/ca/service/jwt_svid.h"
 #include "mesh/ca/service/secrets.h"
 #include "mesh/ca/service/server_certificate.h"
 
@@ -43,16 +44,21 @@ std::chrono::steady_clock::time_point In(absl::Duration wait) {
   return std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(wait);
 }
 
-absl::StatusOr<std::vector<tls::Certificate>> RootsIn(const DiscoveryResponse& response) {
+std::optional<ca::Secret> SecretIn(const DiscoveryResponse& response, std::string_view name) {
   for (const auto& any : response.resources()) {
     ca::Secret secret;
-    if (any.type_url() != kSecretType || !secret.ParseFromString(any.value()) ||
-        Std(secret.name()) != ca::kRootsSecret) {
-      continue;
+    if (any.type_url() == kSecretType && secret.ParseFromString(any.value()) &&
+        Std(secret.name()) == name) {
+      return secret;
     }
-    return tls::Certificate::ListFromPem(secret.validation_context().trusted_ca().inline_bytes());
   }
-  return absl::InvalidArgumentError("the answer holds no roots");
+  return std::nullopt;
+}
+
+absl::StatusOr<std::vector<tls::Certificate>> RootsIn(const DiscoveryResponse& response) {
+  const auto secret = SecretIn(response, ca::kRootsSecret);
+  if (!secret) return absl::InvalidArgumentError("the answer holds no roots");
+  return tls::Certificate::ListFromPem(secret->validation_context().trusted_ca().inline_bytes());
 }
 
 }  // namespace
@@ -93,6 +99,9 @@ class Agent::Core {
   ca::WorkloadCertificateOptions CertificateOptions();
   std::shared_ptr<grpc::ChannelCredentials> CredentialsWith(const Held* held) const;
   std::shared_ptr<grpc::Channel> ChannelWith(const Held* held) const;
+  // On which the socket asks; null before there is a certificate.
+  std::shared_ptr<grpc::Channel> AuthorityChannel();
+  absl::Status TakeJwtBundle(const DiscoveryResponse& response, const Held& held);
   absl::StatusOr<ca::ObtainedChain> Request(const std::string& csr);
   absl::StatusOr<ca::ObtainedChain> RequestWith(const Held* held, const std::string& csr);
   absl::Status Adopt();
@@ -119,6 +128,7 @@ class Agent::Core {
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool ready_ ABSL_GUARDED_BY(mutex_) = false;
   std::string shown_ ABSL_GUARDED_BY(mutex_);  // fingerprint of the certificate in use
+  std::shared_ptr<grpc::Channel> authority_channel_ ABSL_GUARDED_BY(mutex_);  // shows that one
   grpc::ClientContext* stream_ ABSL_GUARDED_BY(mutex_) = nullptr;
   ca::CertificateClient* client_ ABSL_GUARDED_BY(mutex_) = nullptr;
   std::optional<std::vector<tls::Certificate>> roots_ ABSL_GUARDED_BY(mutex_);  // to be used
@@ -139,7 +149,8 @@ absl::Status Agent::Core::Start() {
   }
   if (options_.node_id.empty()) return absl::InvalidArgumentError("agent: no node id");
   if (!options_.sds_socket.empty()) {
-    auto socket = SecretSocket::Listen(options_.sds_socket, options_.log);
+    auto socket = SecretSocket::Listen(
+        options_.sds_socket, [this] { return AuthorityChannel(); }, options_.clock, options_.log);
     if (!socket.ok()) return socket.status();
     socket_ = *std::move(socket);
   }
@@ -168,9 +179,9 @@ void Agent::Core::Stop() {
     if (client_ != nullptr) client_->Cancel();
     changed_.NotifyAll();
   }
+  if (socket_ != nullptr) socket_->Stop();  // who does not read there must not hold up the keeper
   if (keeper_.joinable()) keeper_.join();
   if (listener_.joinable()) listener_.join();
-  if (socket_ != nullptr) socket_->Stop();
 }
 
 absl::Status Agent::Core::WaitReady(absl::Duration timeout) const {
@@ -207,7 +218,16 @@ std::shared_ptr<grpc::Channel> Agent::Core::ChannelWith(const Held* held) const 
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 30000);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10000);
+  arguments.SetMaxReceiveMessageSize(-1);  // an Envoy's configuration may be large
   return grpc::CreateCustomChannel(options_.authority, CredentialsWith(held), arguments);
+}
+
+std::shared_ptr<grpc::Channel> Agent::Core::AuthorityChannel() {
+  const auto held = current();
+  MutexLock lock(&mutex_);
+  if (authority_channel_ == nullptr && held != nullptr)
+    authority_channel_ = ChannelWith(held.get());
+  return authority_channel_;
 }
 
 absl::StatusOr<ca::ObtainedChain> Agent::Core::RequestWith(const Held* held,
@@ -278,6 +298,7 @@ void Agent::Core::OnChange(const Held& held) {
   ready_ = true;
   if (fingerprint != shown_) {
     shown_ = fingerprint;
+    authority_channel_.reset();
     if (stream_ != nullptr) stream_->TryCancel();
   }
   changed_.NotifyAll();
@@ -318,6 +339,17 @@ bool Agent::Core::Use(std::vector<tls::Certificate> roots) {
   return !stopping_;
 }
 
+// An authority that signs no tokens sends none.
+absl::Status Agent::Core::TakeJwtBundle(const DiscoveryResponse& response, const Held& held) {
+  const auto secret = SecretIn(response, ca::kJwtBundleSecret);
+  if (!secret || socket_ == nullptr) return absl::OkStatus();
+  auto bundle = ca::JwtBundle::Parse(held.identity.chain.front().SpiffeIdentity()->trust_domain(),
+                                     secret->generic_secret().secret().inline_string());
+  if (!bundle.ok()) return bundle.status();
+  socket_->SetJwtBundle(*bundle);
+  return absl::OkStatus();
+}
+
 bool Agent::Core::RunRootsStream(const Held& held) {
   grpc::ClientContext context;
   const Cancellable cancellable(this, held, &context);
@@ -327,6 +359,7 @@ bool Agent::Core::RunRootsStream(const Held& held) {
   request.mutable_node()->set_id(options_.node_id);
   request.set_type_url(kSecretType);
   request.add_resource_names(std::string(ca::kRootsSecret));
+  request.add_resource_names(std::string(ca::kJwtBundleSecret));
   bool came = false;
   DiscoveryResponse response;
   if (stream->Write(request)) {
@@ -334,6 +367,8 @@ bool Agent::Core::RunRootsStream(const Held& held) {
       came = true;
       auto roots = RootsIn(response);
       request.clear_error_detail();
+      const absl::Status taken = TakeJwtBundle(response, held);
+      if (roots.ok() && !taken.ok()) roots = taken;
       if (!roots.ok()) {
         request.mutable_error_detail()->set_message(std::string(roots.status().message()));
       } else if (!Use(*std::move(roots))) {

@@ -48,8 +48,9 @@ struct AgentOptions {
   // When there is the first certificate, when it is renewed and when roots change; on the agent's
   // thread. Once it has returned, the authority is told that the roots are in use.
   std::function<void(const Held&)> on_change;
-  // Where SDS and the SPIFFE Workload API (X.509) are served beside: the path of a Unix socket, in
-  // a directory of mode 0700 that is made where it is missing. Empty: nowhere.
+  // Where SDS, ADS (for a stock Envoy, passed on with this workload's certificate) and the SPIFFE
+  // Workload API (X.509 and JWT) are served beside: the path of a Unix socket, in a directory of
+  // mode 0700 that is made where it is missing. Empty: nowhere.
   std::string sds_socket;
   const Clock* clock = Clock::Real();  // outlives the agent
   LogSink* log = LogSink::Null();      // components "ca" and "agent"; outlives the agent

@@ -335,5 +335,110 @@ TEST_F(AgentTest, AnEnvoyBesideIsServedOverASocket) {
   EXPECT_EQ(Agent::Start(options).status().code(), absl::StatusCode::kPermissionDenied);
 }
 
+TEST_F(AgentTest, TokensAreAskedForAndVerifiedOverTheSocket) {
+  Changes changes;
+  AgentOptions options = Options("web", &changes);
+  std::string directory = "/tmp/mesh-agentXXXXXX";
+  ASSERT_NE(mkdtemp(directory.data()), nullptr);
+  options.sds_socket = directory + "/sds";
+  const auto agent = Start(options);
+  const auto stub = SpiffeWorkloadAPI::NewStub(
+      grpc::CreateChannel("unix:" + options.sds_socket, grpc::InsecureChannelCredentials()));
+  grpc::ClientContext bundles_context;
+  bundles_context.AddMetadata("workload.spiffe.io", "true");
+  const auto bundles = stub->FetchJWTBundles(&bundles_context, JWTBundlesRequest());
+  JWTBundlesResponse bundle;
+  ASSERT_TRUE(bundles->Read(&bundle));  // once the authority has sent it
+  ASSERT_EQ(bundle.bundles().count("spiffe://cluster.local"), 1);
+
+  const auto fetch = [&](const char* audience, const std::string& id, JWTSVIDResponse* response,
+                         bool says_what_it_is = true) {
+    grpc::ClientContext context;
+    if (says_what_it_is) context.AddMetadata("workload.spiffe.io", "true");
+    JWTSVIDRequest request;
+    if (audience != nullptr) request.add_audience(audience);
+    request.set_spiffe_id(id);
+    return stub->FetchJWTSVID(&context, request, response);
+  };
+  const auto validate = [&](const std::string& token, const char* audience,
+                            ValidateJWTSVIDResponse* response) {
+    grpc::ClientContext context;
+    context.AddMetadata("workload.spiffe.io", "true");
+    ValidateJWTSVIDRequest request;
+    request.set_svid(token);
+    request.set_audience(audience);
+    return stub->ValidateJWTSVID(&context, request, response);
+  };
+  const std::string me = "spiffe://cluster.local/ns/default/sa/web";
+  JWTSVIDResponse svid;
+  const grpc::Status fetched = fetch("payments", me, &svid);
+  ASSERT_TRUE(fetched.ok()) << fetched.error_message();
+  ASSERT_EQ(svid.svids_size(), 1);
+  EXPECT_EQ(svid.svids(0).spiffe_id(), me);
+  const std::string token = svid.svids(0).svid();
+  ValidateJWTSVIDResponse validated;
+  ASSERT_TRUE(validate(token, "payments", &validated).ok());
+  EXPECT_EQ(validated.spiffe_id(), me);
+  EXPECT_EQ(validated.claims().fields().at("sub").string_value(), me);
+  const grpc::Status other = validate(token, "shop", &validated);
+  EXPECT_EQ(other.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(other.error_message(), "the token is refused: it is for another audience");
+  EXPECT_EQ(fetch(nullptr, "", &svid).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(fetch("payments", "spiffe://cluster.local/ns/default/sa/admin", &svid).error_code(),
+            grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(fetch("payments", me, &svid, false).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(fetch(std::string(600, 'a').c_str(), "", &svid).error_message(),
+            "the authority: an audience has 1 to 512 bytes");
+
+  // A root's rotation brings another key; a token of the old one is good as long as it lives.
+  for (int i = 0; i < 3; ++i) {
+    const absl::Status stepped = Step({NodeId("web")});
+    ASSERT_TRUE(stepped.ok()) << stepped;
+  }
+  ASSERT_TRUE(fetch("payments", me, &svid).ok());
+  ASSERT_TRUE(validate(svid.svids(0).svid(), "payments", &validated).ok());
+  EXPECT_TRUE(validate(token, "payments", &validated).ok());
+  bundles_context.TryCancel();
+  bundles->Finish();
+
+  EXPECT_THAT(log_.lines(), Contains(HasSubstr("info ca-audit: issued a token of " + me)));
+  for (const std::string& line : log_.lines()) EXPECT_THAT(line, Not(HasSubstr(token)));
+}
+
+// On 15012 itself a token is for who shows a certificate, and names no one else.
+TEST_F(AgentTest, TheAuthorityGivesTokensToProvenCallersOnly) {
+  Changes changes;
+  const auto agent = Start(Options("web", &changes));
+  const auto ask = [&](const Held* held, const std::string& id, const std::string& bearer) {
+    grpc::SslCredentialsOptions tls;
+    tls.pem_root_certs = tls::ToPem(authority_->bundle()->roots);
+    if (held != nullptr) {
+      tls.pem_cert_chain = tls::ToPem(held->identity.chain);
+      tls.pem_private_key = held->identity.key.ToPem();
+    }
+    grpc::ChannelArguments arguments;
+    arguments.SetSslTargetNameOverride("istiod.istio-system.svc");
+    const auto stub = SpiffeWorkloadAPI::NewStub(grpc::CreateCustomChannel(
+        absl::StrCat("127.0.0.1:", port_), grpc::SslCredentials(tls), arguments));
+    grpc::ClientContext context;
+    if (!bearer.empty()) context.AddMetadata("authorization", "Bearer " + bearer);
+    JWTSVIDRequest request;
+    request.add_audience("payments");
+    request.set_spiffe_id(id);
+    JWTSVIDResponse response;
+    const grpc::Status status = stub->FetchJWTSVID(&context, request, &response);
+    return std::make_pair(status.error_code(),
+                          response.svids().empty() ? "" : response.svids(0).svid());
+  };
+  const auto held = agent->current();
+  const auto [code, token] = ask(held.get(), "", "");
+  ASSERT_EQ(code, grpc::StatusCode::OK);
+  EXPECT_EQ(ask(held.get(), "spiffe://cluster.local/ns/default/sa/admin", "").first,
+            grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(ask(nullptr, "", "").first, grpc::StatusCode::UNAUTHENTICATED);
+  EXPECT_EQ(ask(nullptr, "", token).first, grpc::StatusCode::UNAUTHENTICATED)
+      << "a token buys no other";
+}
+
 }  // namespace
 }  // namespace mesh::agent

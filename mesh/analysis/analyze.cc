@@ -111,6 +111,7 @@ constexpr CodeInfo kCodes[] = {
     {"MSH0129", Level::kWarning, "a field that nothing acts on"},
     {"MSH0130", Level::kInfo, "mutual TLS keeps out workloads without a proxy"},
     {"MSH0131", Level::kError, "a token's keys are no key set"},
+    {"MSH0132", Level::kError, "a token's keys have not been fetched"},
 };
 
 Finding Make(std::string_view code, std::string message, std::string remedy) {

@@ -72,7 +72,8 @@ std::optional<std::string> DecodedMember(const Value::Struct& object, std::strin
 
 std::optional<tls::PublicKey> ReadKey(const Value::Struct& jwk) {
   const auto type = StringMember(jwk, "kty"), curve = StringMember(jwk, "crv");
-  if (StringMember(jwk, "use").value_or("sig") != "sig") return std::nullopt;
+  const auto use = StringMember(jwk, "use").value_or("sig");
+  if (use != "sig" && use != "jwt-svid") return std::nullopt;
   absl::StatusOr<tls::PublicKey> key = absl::UnknownError("not for signatures");
   if (type == "RSA") {
     const auto n = DecodedMember(jwk, "n"), e = DecodedMember(jwk, "e");

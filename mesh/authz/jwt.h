@@ -28,7 +28,8 @@ class KeySet {
  public:
   // Without keys: verifies nothing. What stands for a set that could not be had.
   KeySet();
-  // Keys that are of no use here (encryption, symmetric, unknown curves) are left out.
+  // Keys that are of no use here (encryption, symmetric, unknown curves, a SPIFFE bundle's X.509
+  // authorities) are left out.
   // InvalidArgument where the text is no key set, or none of its keys is of use.
   static absl::StatusOr<KeySet> Parse(std::string_view json);
 

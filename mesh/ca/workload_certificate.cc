@@ -153,7 +153,9 @@ absl::Time WorkloadCertificate::Poll() {
   announced_ = Freshness::kFresh;
   auto fresh = std::make_shared<const Held>(*std::move(obtained));
   const tls::Certificate& leaf = fresh->identity.chain.front();
-  next_ = RenewalTime(leaf.not_before(), leaf.not_after(), jitter);
+  // One that lives not much longer than it is dated back would be renewed at once, and again.
+  next_ = std::max(RenewalTime(leaf.not_before(), leaf.not_after(), jitter),
+                   now + (leaf.not_after() - now) * 0.4);
   options_.log->Log(
       LogLevel::kInfo, "ca",
       absl::StrCat("certificate ", fresh->generation, " of ", leaf.SpiffeIdentity()->ToString(),

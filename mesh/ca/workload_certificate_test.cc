@@ -88,6 +88,22 @@ TEST_F(WorkloadCertificateTest, JitterOnlyMakesItEarlier) {
   EXPECT_EQ(requests_, 2);
 }
 
+TEST_F(WorkloadCertificateTest, OneOfAMinuteIsRenewedAfterPartOfThatMinute) {
+  options_.request = [&](const std::string& csr) -> absl::StatusOr<ObtainedChain> {
+    ++requests_;
+    const auto issued = authority_->Issue({ProveKey(csr)->key, identity_, absl::Minutes(1)});
+    return ObtainedChain{{issued->leaf}, issued->bundle->roots};
+  };
+  WorkloadCertificate certificate(options_);
+  EXPECT_EQ(certificate.Poll(), clock_.Now() + absl::Seconds(24));
+  clock_.Advance(absl::Seconds(23));
+  certificate.Poll();
+  EXPECT_EQ(requests_, 1) << "it is dated back by two minutes, which must not count";
+  clock_.Advance(absl::Seconds(1));
+  certificate.Poll();
+  EXPECT_EQ(requests_, 2);
+}
+
 // The authority is away from the moment of renewal on, for 49 % of a life: what is held stays valid
 // throughout, and is renewed when the authority is back.
 TEST_F(WorkloadCertificateTest, AnOutageOf49PercentOfALife) {

@@ -19,6 +19,8 @@
 #include "mesh/ca/plugged_in.h"
 #include "mesh/ca/self_signed.h"
 #include "mesh/ca/service/certificate_service.h"
+#include "mesh/ca/service/jwt_svid.h"
+#include "mesh/ca/service/jwt_svid_service.h"
 #include "mesh/ca/service/secrets.h"
 #include "mesh/ca/service/server_certificate.h"
 #include "mesh/telemetry/metrics_text.h"
@@ -77,7 +79,9 @@ class Authority::Core {
   void Stop();
 
   std::shared_ptr<grpc::ServerCredentials> Credentials() const { return serving_->Credentials({}); }
-  std::vector<grpc::Service*> services() { return {service_.get(), &secrets_}; }
+  std::vector<grpc::Service*> services() {
+    return {service_.get(), tokens_service_.get(), &secrets_};
+  }
   absl::StatusOr<std::string> IdentityOf(const grpc::CallbackServerContext& context) const {
     const auto caller = ca::AuthenticateByAny(lasting_, ca::CredentialsOf(context));
     if (!caller.ok()) return caller.status();
@@ -103,7 +107,10 @@ class Authority::Core {
  private:
   absl::StatusOr<std::string> Admit(const grpc::CallbackServerContext& context) const;
   absl::Status OpenIssuer();
+  absl::Status OpenTokens();
   void ReadTokenKeys();
+  // Keys of tokens that have gone by their time.
+  absl::Status PublishTokenKeys() ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_);
   // Gives gRPC a certificate of the present root, and everyone the present roots.
   absl::Status Publish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_);
   void Look();
@@ -119,6 +126,8 @@ class Authority::Core {
   std::shared_ptr<ca::TokenAuthenticator> tokens_;           // null: none are taken
   std::vector<std::shared_ptr<ca::Authenticator>> lasting_;  // that may be used again
   std::unique_ptr<ca::CertificateService> service_;
+  std::unique_ptr<ca::JwtAuthority> jwt_;
+  std::unique_ptr<ca::JwtSvidService> tokens_service_;
   ca::SecretService secrets_;
   std::thread thread_;
 
@@ -167,10 +176,27 @@ absl::Status Authority::Core::OpenIssuer() {
   return absl::OkStatus();
 }
 
+absl::Status Authority::Core::OpenTokens() {
+  ca::JwtAuthorityOptions jwt;
+  jwt.store = store_.get();
+  jwt.clock = options_.clock;
+  jwt.log = options_.log;
+  auto opened = ca::JwtAuthority::Open(jwt, *issuer().bundle());
+  if (!opened.ok()) return opened.status();
+  jwt_ = *std::move(opened);
+  ca::JwtSvidServiceOptions service;
+  service.issuer = jwt_.get();
+  service.authenticators = {lasting_.front()};  // by certificate alone
+  service.log = options_.log;
+  tokens_service_ = std::make_unique<ca::JwtSvidService>(service);
+  return absl::OkStatus();
+}
+
 absl::Status Authority::Core::Start() {
   if (absl::Status opened = OpenIssuer(); !opened.ok()) return opened;
   lasting_ = {std::make_shared<ca::ClientCertificateAuthenticator>(
       options_.trust_domain, [this] { return issuer().bundle(); }, options_.clock)};
+  if (absl::Status opened = OpenTokens(); !opened.ok()) return opened;
   if (!options_.token_keys_file.empty()) {
     if (options_.token_issuer.empty()) {
       return absl::InvalidArgumentError(
@@ -244,6 +270,14 @@ void Authority::Core::ReadTokenKeys() {
   tokens_->SetKeys(keys.ok() ? *std::move(keys) : authz::KeySet());
 }
 
+absl::Status Authority::Core::PublishTokenKeys() {
+  const std::string before = jwt_->bundle();
+  if (absl::Status followed = jwt_->Follow(*issuer().bundle()); !followed.ok()) return followed;
+  if (jwt_->bundle() == before) return absl::OkStatus();
+  secrets_.Set(ca::TextSecret(ca::kJwtBundleSecret, jwt_->bundle()));
+  return absl::OkStatus();
+}
+
 absl::Status Authority::Core::Publish() {
   auto key = tls::PrivateKey::Generate();
   if (!key.ok()) return key.status();
@@ -263,6 +297,8 @@ absl::Status Authority::Core::Publish() {
   }
   renew_serving_ = ca::RenewalTime(issued->leaf.not_before(), issued->leaf.not_after(), 0);
   if (published_ != nullptr && published_->roots == roots) return absl::OkStatus();
+  // Before the roots, so that whoever has acknowledged these holds their keys for tokens as well.
+  if (absl::Status followed = jwt_->Follow(*issued->bundle); !followed.ok()) return followed;
   published_ = issued->bundle;
   published_at_ = std::chrono::steady_clock::now();
   const ca::Secret secret = ca::RootsSecret(ca::kRootsSecret, roots);
@@ -270,7 +306,7 @@ absl::Status Authority::Core::Publish() {
     MutexLock lock(&mutex_);
     bundles_[ca::SecretVersion(secret)] = roots;
   }
-  secrets_.Set(secret);
+  secrets_.SetAll({ca::TextSecret(ca::kJwtBundleSecret, jwt_->bundle()), secret});
   return absl::OkStatus();
 }
 
@@ -291,6 +327,8 @@ void Authority::Core::Look() {
         alarms.push_back(
             absl::StrCat("meshd gets no certificate of its own: ", published.message()));
       }
+    } else if (const absl::Status published = PublishTokenKeys(); !published.ok()) {
+      alarms.push_back(absl::StrCat("the keys of tokens are not kept: ", published.message()));
     }
   }
   // The first root is the one that is issued from; the others go when a rotation ends.

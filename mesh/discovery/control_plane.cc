@@ -1,5 +1,7 @@
 #include "mesh/discovery/control_plane.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -40,6 +42,20 @@ std::string Summary(const std::vector<config::Change>& changes) {
     names.push_back(config::ObjectName(change.key.kind, change.key.ns, change.key.name));
   }
   return absl::StrCat(changes.size(), " changed (", absl::StrJoin(names, ", "), ")");
+}
+
+// Whether that HOST:PORT can be reached from elsewhere. A name that is not "localhost" may be
+// anything.
+bool BeyondLoopback(const std::string& address) {
+  std::string host = address.substr(0, address.rfind(':'));
+  if (host.size() > 1 && host.front() == '[' && host.back() == ']') {
+    host = host.substr(1, host.size() - 2);
+  }
+  in6_addr v6;
+  in_addr v4;
+  if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return ntohl(v4.s_addr) >> 24 != 127;
+  if (inet_pton(AF_INET6, host.c_str(), &v6) == 1) return !IN6_IS_ADDR_LOOPBACK(&v6);
+  return host != "localhost" && host != "unix";
 }
 
 }  // namespace
@@ -91,6 +107,7 @@ class ControlPlane::Core final : public xds::Observer {
   // Builds the world of the store's snapshot, which changed at `since`.
   void Publish(absl::Time since);
   absl::Status StartAuthority();
+  void WarnOfPlaintext() const;
   // Node ids of the proxies that came over TLS.
   std::vector<std::string> SecureNodes() const;
   std::map<std::string, HttpPages::Handler> Pages();
@@ -146,6 +163,7 @@ absl::Status ControlPlane::Core::Start() {
   (void)keys_->WaitTried(options_.keys_first);
   Publish(options_.clock->Now());
 
+  WarnOfPlaintext();
   xds::ServerOptions server;
   server.addresses = {{options_.xds_address, nullptr}};
   if (options_.authority.has_value()) {
@@ -184,6 +202,23 @@ absl::Status ControlPlane::Core::Start() {
                        ? ""
                        : absl::StrCat(", xDS and certificates over TLS on port ", secure_port())));
   return absl::OkStatus();
+}
+
+void ControlPlane::Core::WarnOfPlaintext() const {
+  if (BeyondLoopback(options_.xds_address)) {
+    Log(LogLevel::kWarning,
+        absl::StrCat("xDS in plaintext listens on ", options_.xds_address,
+                     ", beyond loopback: whoever reaches it is given the configuration of any "
+                     "proxy, and nobody proves who it is. Listen on 127.0.0.1 there (meshd: "
+                     "--xds_address), and let proxies connect over TLS (--ca_dir, "
+                     "--secure_address)"));
+  }
+  if (!options_.monitoring_address.empty() && BeyondLoopback(options_.monitoring_address)) {
+    Log(LogLevel::kWarning,
+        absl::StrCat("the monitoring pages listen in plaintext on ", options_.monitoring_address,
+                     ", beyond loopback: whoever reaches them reads the configuration of all "
+                     "proxies. Listen on 127.0.0.1 there (meshd: --monitoring_address)"));
+  }
 }
 
 absl::Status ControlPlane::Core::StartAuthority() {

@@ -38,8 +38,8 @@ struct ControlPlaneOptions {
   };
   std::vector<NamedSource> sources;
 
-  // HOST:PORT; port 0 takes a free one. Both are plaintext: keep them on loopback. Nothing secret
-  // is given here.
+  // HOST:PORT; port 0 takes a free one. Both are plaintext: keep them on loopback, a warning is
+  // logged where they are not. Nothing secret is given here.
   std::string xds_address = "127.0.0.1:15010";
   std::string monitoring_address = "127.0.0.1:15014";  // empty: no HTTP
 

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <fstream>
@@ -492,6 +493,39 @@ TEST_F(ControlPlaneTest, AnAddressThatIsTakenIsAnErrorAtTheStart) {
   EXPECT_EQ(ControlPlane::Start(std::move(options)).status(),
             absl::UnavailableError(
                 absl::StrCat("cannot listen on 127.0.0.1:", control_plane_->monitoring_port())));
+}
+
+TEST_F(ControlPlaneTest, PlaintextThatOthersCanReachIsWarnedOf) {
+  const std::string xds =
+      "warning discovery: xDS in plaintext listens on 203.0.113.9:15010, beyond loopback: whoever "
+      "reaches it is given the configuration of any proxy, and nobody proves who it is. Listen on "
+      "127.0.0.1 there (meshd: --xds_address), and let proxies connect over TLS (--ca_dir, "
+      "--secure_address)";
+  const std::string pages =
+      "warning discovery: the monitoring pages listen in plaintext on [2001:db8::9]:15014, beyond "
+      "loopback: whoever reaches them reads the configuration of all proxies. Listen on 127.0.0.1 "
+      "there (meshd: --monitoring_address)";
+  const struct {
+    const char* xds;
+    const char* pages;
+    bool warns;
+  } rows[] = {
+      // Nobody's addresses: it is said before the attempt, which fails.
+      {"203.0.113.9:15010", "[2001:db8::9]:15014", true},
+      {"127.0.0.1:0", "[::1]:0", false},
+      {"localhost:0", "", false},
+  };
+  for (const auto& row : rows) {
+    MemoryLog log;
+    ControlPlaneOptions options;
+    options.xds_address = row.xds;
+    options.monitoring_address = row.pages;
+    options.log = &log;
+    (void)ControlPlane::Start(std::move(options));
+    const std::vector<std::string> lines = log.lines();
+    EXPECT_EQ(std::count(lines.begin(), lines.end(), xds), row.warns) << row.xds;
+    EXPECT_EQ(std::count(lines.begin(), lines.end(), pages), row.warns) << row.xds;
+  }
 }
 
 TEST_F(ControlPlaneTest, ProxiesGetTheKeysOfIssuersOnceTheyCanBeHad) {

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "api/security/v1alpha1/ca.grpc.pb.h"
@@ -104,7 +105,9 @@ class Proxy {
     return true;
   }
   bool AwaitServed() {
-    return Await([this] { return taken_.count(Type::kCluster) > 0; });
+    return Await([this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+      return taken_.count(Type::kCluster) > 0;
+    });
   }
   // The words with which the control plane ended the stream.
   std::string AwaitRefusal() {
@@ -134,7 +137,8 @@ class Proxy {
     return names;
   }
   bool AwaitSecretAnswer() {
-    return Await([this] { return taken_.count(Type::kSecret) > 0; });
+    return Await(
+        [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return taken_.count(Type::kSecret) > 0; });
   }
 
  private:

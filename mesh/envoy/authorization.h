@@ -26,7 +26,8 @@ inline constexpr char kJwtFilter[] = "envoy.filters.http.jwt_authn";
 
 // envoy.extensions.filters.http.rbac.v3.RBAC, and the network filter of the same name.
 //
-// Policies are rules in the order of their names, named so (Rule::policy). With action ALLOW what
+// Policies are rules in the order of their names, named so (Rule::policy; what our control plane
+// puts behind '@' is Rule::position). With action ALLOW what
 // no policy matches is denied; LOG denies nothing.
 struct RbacFilter {
   std::string name;  // of the filter in its listener: what routes call it by

@@ -59,6 +59,32 @@ absl::Duration LoadAdsSource(const ::envoy::config::core::v3::ConfigSource& sour
   return ToDuration(source.initial_fetch_timeout());
 }
 
+absl::Duration LoadSecretSource(const ::envoy::config::core::v3::ConfigSource& source,
+                                const std::string& name, const std::string& path,
+                                FieldErrors* errors) {
+  using ::envoy::config::core::v3::ApiConfigSource;
+  if (!source.has_api_config_source()) return LoadAdsSource(source, path, errors);
+  errors->Only(source, path, {"api_config_source", "initial_fetch_timeout"},
+               {"resource_api_version"});
+  const ApiConfigSource& agent = source.api_config_source();
+  const std::string agent_path = Join(path, "api_config_source");
+  errors->Only(agent, agent_path, {"api_type", "grpc_services"},
+               {"transport_api_version", "set_node_on_first_message_only"});
+  if (agent.api_type() != ApiConfigSource::GRPC) {
+    errors->Add(Join(agent_path, "api_type"), "only GRPC is supported");
+  }
+  if (agent.grpc_services_size() != 1 || !agent.grpc_services(0).has_envoy_grpc()) {
+    errors->Add(Join(agent_path, "grpc_services"), "one envoy_grpc must stand here");
+  }
+  if (name != "default" && name != "ROOTCA") {
+    errors->Add(agent_path, absl::StrCat("\"", name,
+                                         "\" does not come from the agent (default and ROOTCA "
+                                         "do): use ads"));
+  }
+  if (!source.has_initial_fetch_timeout()) return absl::Seconds(15);
+  return ToDuration(source.initial_fetch_timeout());
+}
+
 AddressRange LoadRange(const ::envoy::config::core::v3::CidrRange& range, const std::string& path,
                        FieldErrors* errors) {
   errors->Only(range, path, {"address_prefix", "prefix_len"});

@@ -28,6 +28,13 @@ HostPort LoadSocketAddress(const ::envoy::config::core::v3::SocketAddress& addre
 absl::Duration LoadAdsSource(const ::envoy::config::core::v3::ConfigSource& source,
                              const std::string& path, FieldErrors* errors);
 
+// The same for a secret. Istio's proxies get `name`s default and ROOTCA from the agent beside them,
+// which is named as a cluster of the bootstrap (api_config_source); here the proxy has these
+// itself.
+absl::Duration LoadSecretSource(const ::envoy::config::core::v3::ConfigSource& source,
+                                const std::string& name, const std::string& path,
+                                FieldErrors* errors);
+
 AddressRange LoadRange(const ::envoy::config::core::v3::CidrRange& range, const std::string& path,
                        FieldErrors* errors);
 

@@ -6,6 +6,7 @@
 #include "envoy/extensions/filters/http/fault/v3/fault.pb.h"
 #include "envoy/extensions/filters/http/router/v3/router.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
+#include "envoy/extensions/request_id/uuid/v3/uuid.pb.h"
 #include "mesh/envoy/access_log_fields.h"
 #include "mesh/envoy/core_fields.h"
 #include "mesh/envoy/observers.h"
@@ -189,6 +190,12 @@ void LoadIdentity(const Proto& proto, const std::string& path, Hcm* out, FieldEr
                {"subject", "cert", "dns", "uri"});
   out->client_cert_details = {details.cert(), details.subject().value(), details.uri(),
                               details.dns()};
+  if (proto.has_request_id_extension()) {
+    // The one that Envoy has where none is named. Both its fields are about tracing.
+    ::envoy::extensions::request_id::uuid::v3::UuidRequestIdConfig uuid;
+    errors->Unpack(proto.request_id_extension().typed_config(),
+                   Join(path, "request_id_extension.typed_config"), &uuid);
+  }
   if (proto.has_tracing() && proto.tracing().has_provider()) {
     errors->Add(Join(path, "tracing.provider"), "not supported");
   }
@@ -288,7 +295,8 @@ Hcm LoadHttpConnectionManager(const google::protobuf::Any& any, const std::strin
        "strip_matching_host_port",
        "strip_any_host_port",
        "strip_trailing_host_dot",
-       "internal_address_config"},
+       "internal_address_config",
+       "request_id_extension"},
       // Drains and closes are bounded by the proxy's own drain time; HTTP/2 is not spoken.
       {"drain_timeout", "delayed_close_timeout", "http2_protocol_options", "access_log_options"});
   if (proto.stat_prefix().empty()) errors->Add(Join(path, "stat_prefix"), "missing");

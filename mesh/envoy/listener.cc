@@ -1,5 +1,7 @@
 #include "mesh/envoy/listener.h"
 
+#include <algorithm>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -155,6 +157,39 @@ FilterChain LoadChain(const ::envoy::config::listener::v3::FilterChain& chain,
   return out;
 }
 
+using PredicateProto = ::envoy::config::listener::v3::ListenerFilterChainMatchPredicate;
+
+// The ports for which a listener filter's predicate is true.
+PortSet LoadPredicate(const PredicateProto& proto, const std::string& path, FieldErrors* errors) {
+  const auto rules_of = [&](const PredicateProto::MatchSet& set, const char* field, bool all) {
+    if (set.rules().empty()) errors->Add(Join(path, field), "missing rules");
+    PortSet ports = all ? PortSet::All() : PortSet();
+    for (int i = 0; i < set.rules_size(); ++i) {
+      const PortSet rule =
+          LoadPredicate(set.rules(i), At(Join(Join(path, field), "rules"), i), errors);
+      ports = all ? ports.Intersection(rule) : ports.Union(rule);
+    }
+    return ports;
+  };
+  switch (proto.rule_case()) {
+    case PredicateProto::kOrMatch:
+      return rules_of(proto.or_match(), "or_match", /*all=*/false);
+    case PredicateProto::kAndMatch:
+      return rules_of(proto.and_match(), "and_match", /*all=*/true);
+    case PredicateProto::kNotMatch:
+      return LoadPredicate(proto.not_match(), Join(path, "not_match"), errors).Complement();
+    case PredicateProto::kAnyMatch:
+      return PortSet::All();
+    case PredicateProto::kDestinationPortRange:
+      return PortSet(std::max(proto.destination_port_range().start(), 0),
+                     std::max(proto.destination_port_range().end(), 0));
+    case PredicateProto::RULE_NOT_SET:
+      errors->Add(path, "no rule is set");
+      break;
+  }
+  return {};
+}
+
 // The three that Istio's listeners have. Others may change what a connection is, so none is passed
 // over.
 void LoadListenerFilters(const Proto& proto, Inspection* out, FieldErrors* errors) {
@@ -163,20 +198,27 @@ void LoadListenerFilters(const Proto& proto, Inspection* out, FieldErrors* error
     const auto& filter = proto.listener_filters(i);
     const std::string path = At("listener_filters", i);
     const std::string config_path = Join(path, "typed_config");
-    errors->Only(filter, path, {"name", "typed_config"});
+    errors->Only(filter, path, {"name", "typed_config", "filter_disabled"});
+    PortSet disabled;
+    if (filter.has_filter_disabled()) {
+      disabled = LoadPredicate(filter.filter_disabled(), Join(path, "filter_disabled"), errors);
+    }
     const std::string& url = filter.typed_config().type_url();
     const std::string type = url.substr(url.rfind('/') + 1);
     if (type == filters::tls_inspector::v3::TlsInspector::descriptor()->full_name()) {
       filters::tls_inspector::v3::TlsInspector tls;
       out->tls = errors->Unpack(filter.typed_config(), config_path, &tls);
+      out->not_tls = std::move(disabled);
       // What is no hello of TLS goes on as plaintext, as far as a chain takes that.
       errors->Only(tls, config_path, {}, {"initial_read_buffer_size", "max_client_hello_size"});
     } else if (type == filters::http_inspector::v3::HttpInspector::descriptor()->full_name()) {
       filters::http_inspector::v3::HttpInspector http;
       out->http = errors->Unpack(filter.typed_config(), config_path, &http);
+      out->not_http = std::move(disabled);
     } else if (type == filters::original_dst::v3::OriginalDst::descriptor()->full_name()) {
       filters::original_dst::v3::OriginalDst original;
       out->original_destination = errors->Unpack(filter.typed_config(), config_path, &original);
+      if (!disabled.empty()) errors->Add(Join(path, "filter_disabled"), "not supported");
     } else {
       errors->Add(path, absl::StrCat(type.empty() ? filter.name() : type, " is not supported"));
     }
@@ -195,7 +237,7 @@ absl::StatusOr<Listener> LoadListener(const Proto& proto) {
               {"name", "address", "filter_chains", "default_filter_chain",
                "per_connection_buffer_limit_bytes", "traffic_direction", "tcp_backlog_size",
                "bind_to_port", "use_original_dst", "listener_filters", "listener_filters_timeout",
-               "continue_on_listener_filters_timeout"},
+               "continue_on_listener_filters_timeout", "access_log"},
               {"metadata", "stat_prefix", "enable_reuse_port", "drain_type",
                "max_connections_to_accept_per_socket_event", "ignore_global_conn_limit",
                "bypass_overload_manager"});
@@ -208,6 +250,15 @@ absl::StatusOr<Listener> LoadListener(const Proto& proto) {
     out.hands_off = out.inspection.original_destination = true;
   }
   LoadListenerFilters(proto, &out.inspection, &errors);
+  out.access_logs = LoadAccessLogs(proto.access_log(), "access_log", &errors);
+  for (size_t i = 0; i < out.access_logs.size(); ++i) {
+    const auto& flags = out.access_logs[i].response_flags;
+    if (flags != std::vector<std::string>{"NR"}) {
+      errors.Add(Join(At("access_log", i), "filter"),
+                 "only a response_flag_filter for NR is supported: connections that a filter chain "
+                 "takes are written by that chain");
+    }
+  }
   if (proto.filter_chains().empty() && !proto.has_default_filter_chain()) {
     errors.Add("filter_chains", "missing");
   }

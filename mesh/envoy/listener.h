@@ -20,6 +20,7 @@
 #include "mesh/envoy/address.h"
 #include "mesh/envoy/authorization.h"
 #include "mesh/envoy/filter_chain_match.h"
+#include "mesh/envoy/port_set.h"
 #include "mesh/envoy/transport_socket.h"
 #include "mesh/http/path.h"
 #include "mesh/route/action/route_config.h"
@@ -35,6 +36,9 @@ namespace mesh::envoy {
 struct AccessLogFile {
   std::string path;
   std::string format;  // Envoy's command operators; empty means Envoy's default format
+  // response_flag_filter: only what ends with one of these is written; where none is named, with
+  // any. "NR", "UF" and so on.
+  std::optional<std::vector<std::string>> response_flags;
 };
 
 // envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.
@@ -123,11 +127,18 @@ struct FilterChain {
 
 // What is looked at before a filter chain is chosen: Envoy's listener filters.
 struct Inspection {
-  bool tls = false;                            // tls_inspector
-  bool http = false;                           // http_inspector
+  bool tls = false;   // tls_inspector
+  bool http = false;  // http_inspector
+  // filter_disabled, by the port that the connection was going to. Where neither looks, nobody
+  // waits for a first byte: a server may speak first.
+  PortSet not_tls;
+  PortSet not_http;
   bool original_destination = false;           // original_dst: where the connection was going to
   absl::Duration timeout = absl::Seconds(15);  // zero: none
   bool continue_on_timeout = false;
+
+  bool LooksForTls(uint16_t port) const { return tls && !not_tls.Contains(port); }
+  bool LooksForHttp(uint16_t port) const { return http && !not_http.Contains(port); }
 };
 
 // envoy.config.listener.v3.Listener.
@@ -143,7 +154,9 @@ struct Listener {
   Direction direction = Direction::kUnspecified;
   Inspection inspection;
   std::vector<FilterChain> chains;
-  std::optional<FilterChain> default_chain;   // for what `chains` do not accept
+  std::optional<FilterChain> default_chain;  // for what `chains` do not accept
+  // Of connections that no chain takes. All others are written by their chain.
+  std::vector<AccessLogFile> access_logs;
   uint32_t buffer_limit_bytes = 1024 * 1024;  // per_connection_buffer_limit_bytes
   uint32_t backlog = 1024;                    // tcp_backlog_size
 };

@@ -105,6 +105,77 @@ TEST(LoadListenerTest, WhatASidecarIsSent) {
   EXPECT_TRUE(http.path_normalization.normalize);
 }
 
+TEST(LoadListenerTest, ListenerFiltersAreOffByPort) {
+  const auto load = [](const std::string& predicate) {
+    return Load(absl::StrCat(
+        R"({"name":"in","address":{"socket_address":{"address":"::1","port_value":1}},
+        "listener_filters":[{"name":"tls","filter_disabled":)",
+        predicate, R"(,"typed_config":{
+          "@type":"type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector"}}],
+        "filter_chains":[{"filters":[{"name":"tcp","typed_config":{
+          "@type":"type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+          "stat_prefix":"x","cluster":"a"}}]}]})"));
+  };
+  const auto ports = [&](const std::string& predicate) {
+    const auto loaded = load(predicate);
+    EXPECT_TRUE(loaded.ok()) << loaded.status();
+    if (!loaded.ok()) return std::string();
+    std::string out;
+    for (uint16_t port : {0, 1, 79, 80, 81, 82, 3306, 65535}) {
+      if (!loaded->inspection.LooksForTls(port)) absl::StrAppend(&out, port, " ");
+    }
+    return out;
+  };
+  const std::string http = R"({"destination_port_range":{"start":80,"end":82}})";
+  const std::string mysql = R"({"destination_port_range":{"start":3306,"end":3307}})";
+  EXPECT_EQ(ports(http), "80 81 ");
+  EXPECT_EQ(ports(absl::StrCat(R"({"or_match":{"rules":[)", mysql, ",", http, "]}}")),
+            "80 81 3306 ");
+  EXPECT_EQ(ports(absl::StrCat(R"({"and_match":{"rules":[)", mysql, ",", http, "]}}")), "");
+  EXPECT_EQ(ports(absl::StrCat(R"({"and_match":{"rules":[{"not_match":)", mysql,
+                               R"(},{"destination_port_range":{"start":81,"end":65536}}]}})")),
+            "81 82 65535 ");
+  EXPECT_EQ(ports(R"({"any_match":true})"), "0 1 79 80 81 82 3306 65535 ");
+  EXPECT_EQ(ports(R"({"not_match":{"any_match":true}})"), "");
+  EXPECT_EQ(load("{}").status().message(),
+            "listener \"in\" listener_filters[0].filter_disabled: no rule is set");
+}
+
+TEST(LoadListenerTest, AccessLogsOfWhatNoChainTakesAndByFlags) {
+  const auto load = [](const std::string& of_listener, const std::string& of_chain) {
+    const auto log = [](const std::string& filter) {
+      return absl::StrCat(R"("access_log":[{"name":"f",)", filter, R"("typed_config":{
+        "@type":"type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+        "path":"/dev/null"}}],)");
+    };
+    return Load(absl::StrCat(
+        R"({"name":"in","address":{"socket_address":{"address":"::1","port_value":1}},)",
+        log(of_listener), R"("filter_chains":[{"filters":[{"name":"tcp","typed_config":{)",
+        log(of_chain), R"(
+          "@type":"type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+          "stat_prefix":"x","cluster":"a"}}]}]})"));
+  };
+  const auto flags = [](const std::string& names) {
+    return absl::StrCat(R"("filter":{"response_flag_filter":{"flags":[)", names, "]}},");
+  };
+  const auto loaded = load(flags(R"("NR")"), flags(R"("UF","URX")"));
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(loaded->access_logs.at(0).response_flags, std::vector<std::string>{"NR"});
+  EXPECT_EQ(std::get<TcpProxy>(loaded->chains[0].filter).access_logs.at(0).response_flags,
+            (std::vector<std::string>{"UF", "URX"}));
+  EXPECT_EQ(
+      load("", "").status().message(),
+      "listener \"in\" access_log[0].filter: only a response_flag_filter for NR is supported: "
+      "connections that a filter chain takes are written by that chain");
+  EXPECT_EQ(load(flags(R"("NR")"), flags(R"("XX")")).status().message(),
+            "listener \"in\" filter_chains[0].filters[0].typed_config.access_log[0].filter."
+            "response_flag_filter.flags[0]: \"XX\" is no response flag");
+  EXPECT_EQ(
+      load(flags(R"("NR")"), R"("filter":{"not_health_check_filter":{}},)").status().message(),
+      "listener \"in\" filter_chains[0].filters[0].typed_config.access_log[0].filter."
+      "not_health_check_filter: not supported");
+}
+
 TEST(LoadListenerTest, RoutesOverRdsAndTcp) {
   auto loaded = Load(Manager(
       R"("stat_prefix":"x","rds":{"route_config_name":"80","config_source":{"ads":{},"initial_fetch_timeout":"3s"}})"));

@@ -4,7 +4,10 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "envoy/config/rbac/v3/rbac.pb.h"
 #include "envoy/extensions/filters/http/rbac/v3/rbac.pb.h"
 #include "envoy/extensions/filters/network/rbac/v3/rbac.pb.h"
@@ -240,6 +243,25 @@ Condition LoadPrincipal(const rbac_v3::Principal& proto, const std::string& path
   return Condition::Any({});
 }
 
+// "ns[foo]-policy[p]-rule[0]@authz.yaml:12:5": a name, and where the rule stands in what a user
+// wrote, if the control plane says so.
+void SetName(const std::string& name, authz::Rule* rule) {
+  rule->policy = name;
+  const size_t mark = name.find("]@", std::min(name.rfind("]-rule["), name.size()));
+  if (mark == name.npos) return;
+  const std::vector<absl::string_view> parts =
+      absl::StrSplit(absl::string_view(name).substr(mark + 2), ':');
+  SourcePosition at;
+  // A file's name may hold colons itself.
+  if (parts.size() < 3 || !absl::SimpleAtoi(parts[parts.size() - 2], &at.line) ||
+      !absl::SimpleAtoi(parts.back(), &at.column)) {
+    return;
+  }
+  at.file = std::make_shared<const std::string>(absl::StrJoin(parts.begin(), parts.end() - 2, ":"));
+  rule->position = std::move(at);
+  rule->policy = name.substr(0, mark + 1);
+}
+
 std::shared_ptr<const authz::Engine> LoadRules(const rbac_v3::RBAC& proto, const std::string& path,
                                                FieldErrors* errors) {
   errors->Only(proto, path, {"action", "policies"});
@@ -263,7 +285,7 @@ std::shared_ptr<const authz::Engine> LoadRules(const rbac_v3::RBAC& proto, const
     const std::string here = absl::StrCat(Join(path, "policies"), "[\"", name, "\"]");
     errors->Only(*policy, here, {"permissions", "principals"});
     authz::Rule rule;
-    rule.policy = name;
+    SetName(name, &rule);
     rule.action = action;
     std::vector<Condition> both;
     both.push_back(Condition::Any(

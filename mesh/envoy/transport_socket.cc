@@ -55,7 +55,7 @@ DataSource LoadDataSource(const core::DataSource& source, const std::string& pat
   return out;
 }
 
-// The name of a secret of ADS.
+// The name of a secret of ADS or of the workload itself.
 std::string LoadSecretName(const tls::SdsSecretConfig& config, const std::string& path,
                            TlsSettings* out, FieldErrors* errors) {
   errors->Only(config, path, {"name", "sds_config"});
@@ -65,7 +65,7 @@ std::string LoadSecretName(const tls::SdsSecretConfig& config, const std::string
     return config.name();
   }
   const absl::Duration timeout =
-      LoadAdsSource(config.sds_config(), Join(path, "sds_config"), errors);
+      LoadSecretSource(config.sds_config(), config.name(), Join(path, "sds_config"), errors);
   // Of several secrets the most patient one counts; zero is for ever.
   const bool first = out->certificate_secret.empty();
   if (first || timeout == absl::ZeroDuration()) {

@@ -1,6 +1,7 @@
 // TLS in listeners, clusters and secrets: what is read, and what is refused by name.
 #include "mesh/envoy/transport_socket.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -100,6 +101,26 @@ TEST(TransportSocketTest, ASidecarsInboundSide) {
   // Typed ones as they are; an untyped one for each type, but a URI is a URI.
   EXPECT_EQ(sans, (std::vector<std::string>{"1 2 .c", "0 1 spiffe://a/", "0 0 b any case",
                                             "1 0 b any case", "2 0 b any case", "3 0 b any case"}));
+}
+
+TEST(TransportSocketTest, TheAgentGivesTheWorkloadsOwnSecrets) {
+  const auto load = [](const std::string& name, const std::string& type) {
+    return LoadWith(Server(absl::StrCat(
+        R"("common_tls_context":{"tls_certificate_sds_secret_configs":[{"name":")", name,
+        R"(","sds_config":{"resource_api_version":"V3","initial_fetch_timeout":"0s",
+          "api_config_source":{"api_type":")",
+        type, R"(","transport_api_version":"V3","set_node_on_first_message_only":true,
+            "grpc_services":[{"envoy_grpc":{"cluster_name":"sds-grpc"}}]}}}]})")));
+  };
+  const auto loaded = load("default", "GRPC");
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(loaded->chains[0].tls->certificate_secret, "default");
+  EXPECT_EQ(loaded->chains[0].tls->secrets_initial_fetch_timeout, absl::ZeroDuration());
+  EXPECT_THAT(std::string(load("other", "GRPC").status().message()),
+              testing::HasSubstr("sds_config.api_config_source: \"other\" does not come from the "
+                                 "agent (default and ROOTCA do): use ads"));
+  EXPECT_THAT(std::string(load("default", "REST").status().message()),
+              testing::HasSubstr("api_config_source.api_type: only GRPC is supported"));
 }
 
 TEST(TransportSocketTest, AClusterChoosesByItsEndpoints) {

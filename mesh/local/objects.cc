@@ -138,7 +138,7 @@ std::string MeshConfigText(MutualTls mutual_tls) {
   }
   return absl::StrCat(
       "enableAutoMtls: true\n", common,
-      "# The usual fields, and who asked.\n"
+      "# The usual fields, who asked, and why it was refused.\n"
       "accessLogFormat: >\n"
       "  [%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\"\n"
       "  %RESPONSE_CODE% %RESPONSE_FLAGS% \"%DYNAMIC_METADATA(istio.mixer:status)%\"\n"
@@ -147,7 +147,8 @@ std::string MeshConfigText(MutualTls mutual_tls) {
       "  \"%REQ(X-FORWARDED-FOR)%\" \"%REQ(USER-AGENT)%\" \"%REQ(X-REQUEST-ID)%\"\n"
       "  \"%REQ(:AUTHORITY)%\" \"%UPSTREAM_HOST%\" %UPSTREAM_CLUSTER%\n"
       "  %UPSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS%\n"
-      "  %REQUESTED_SERVER_NAME% %ROUTE_NAME% \"%DOWNSTREAM_PEER_URI_SAN%\"\n");
+      "  %REQUESTED_SERVER_NAME% %ROUTE_NAME% \"%DOWNSTREAM_PEER_URI_SAN%\"\n"
+      "  %RESPONSE_CODE_DETAILS%\n");
 }
 
 void MarkMutualTls(PodPlan* pod) { pod->labels["security.istio.io/tlsMode"] = "istio"; }

@@ -114,6 +114,9 @@ absl::StatusOr<std::unique_ptr<Ads>> Ads::Start(const ProxyOptions& proxy, Take 
     return absl::InvalidArgumentError(
         absl::StrCat("node metadata is no JSON object: ", std::string(parsed.message())));
   }
+  // Ours: that what denies a request says in which file and line it was written.
+  (*options.node.mutable_metadata()->mutable_fields())["MESH_POLICY_POSITIONS"].set_string_value(
+      "true");
   options.on_update = [raw = ads.get()](const xds::Update& update) {
     return raw->OnUpdate(update);
   };

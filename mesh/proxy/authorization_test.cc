@@ -135,6 +135,26 @@ TEST(AuthorizationTest, TheLogAndTheHeaderNameThePolicy) {
             "/c 403 - rbac_access_denied_matched_policy[none]\n");
 }
 
+TEST(AuthorizationTest, TheFileAndLineOfAPolicyAreNamedWhereTheyAreKnown) {
+  ProxyOptions options;
+  options.explain_denials = true;
+  auto proxy = Proxy::Start(options);
+  ASSERT_TRUE(proxy.ok());
+  const std::string rules = absl::StrReplaceAll(
+      Rbac("DENY", "/a"), {{"-rule[0]", "-rule[0]@mesh/authz of:all.yaml:12:5"}});
+  ProxyConfig config;
+  config.listeners.push_back(HttpListener(ToCluster("up"), "", "in", rules));
+  ASSERT_TRUE((*proxy)->Apply(std::move(config)).ok());
+  Peer client = Connect((*proxy)->ListenerPort("in"));
+  client.Send("GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
+  const auto answer = client.Read();
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(answer->status(), 403);
+  EXPECT_EQ(answer->Header("x-mesh-denied-by"),
+            "rbac_access_denied_matched_policy[ns[foo]-policy[p]-rule[0]]"
+            "{mesh/authz_of:all.yaml:12:5}");
+}
+
 TEST(AuthorizationTest, ADryRunTellsAndDeniesNothing) {
   Served served(Rbac("DENY", "/admin", "shadow_rules"));
   EXPECT_EQ(served.Ask("/admin").status(), 200);

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -63,6 +64,8 @@ absl::StatusOr<std::shared_ptr<const Routes>> PlanRoutes(
 struct AccessLog {
   std::shared_ptr<const telemetry::AccessLogFormat> format;
   telemetry::LogWriter::File* file = nullptr;
+  // Only what has one of these flags is written.
+  std::optional<uint32_t> response_flags;
 };
 
 // What a listener does with the connections of one of its filter chains.
@@ -95,6 +98,7 @@ struct ListenerPlan {
   std::shared_ptr<const envoy::FilterChainTable> table;
   std::vector<std::shared_ptr<const ListenerConfig>> chains;  // as in the table, the default last
   bool has_default_chain = false;
+  std::vector<AccessLog> access_logs;  // of what no chain takes
 };
 
 // How connections to an endpoint are made. Null stands for plaintext.

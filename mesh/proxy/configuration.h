@@ -95,6 +95,8 @@ class Configuration {
                   const absl::StatusOr<std::vector<Address>>& answer);
   absl::Status TakeListener(const envoy::Listener& listener);
   // One for each worker; an address with port 0 is given the port it got.
+  absl::StatusOr<std::vector<AccessLog>> OpenAccessLogs(
+      const std::vector<envoy::AccessLogFile>& files, const std::string& where);
   absl::StatusOr<std::vector<int>> OpenSockets(Address* address);
   // Whether the settings make a context, as far as that is known before their secrets are.
   absl::Status CheckTls(const envoy::TransportSocket& tls, TlsContexts::Use use,

@@ -53,6 +53,7 @@ struct Configuration::ListenerEntry {
 
   envoy::Listener listener;   // as wanted
   std::vector<Chain> chains;  // the default chain last, as ChainsOf
+  std::vector<AccessLog> access_logs;
   std::shared_ptr<const envoy::FilterChainTable> table;
   Address bound;
   std::vector<int> sockets;  // one a worker, until it is handed out

@@ -48,21 +48,9 @@ absl::Status Configuration::TakeListener(const envoy::Listener& listener) {
     const auto* const http = std::get_if<envoy::HttpConnectionManager>(&chain->filter);
     const std::vector<envoy::AccessLogFile>& files =
         http != nullptr ? http->access_logs : std::get<envoy::TcpProxy>(chain->filter).access_logs;
-    for (const envoy::AccessLogFile& file : files) {
-      absl::StatusOr<telemetry::AccessLogFormat> format =
-          telemetry::AccessLogFormat::Parse(file.format);
-      if (!format.ok()) {
-        return absl::InvalidArgumentError(
-            absl::StrCat(where, "access_log: ", std::string(format.status().message())));
-      }
-      absl::StatusOr<telemetry::LogWriter::File*> opened = log_writer_->Open(file.path);
-      if (!opened.ok()) {
-        return absl::InvalidArgumentError(
-            absl::StrCat(where, "access_log: ", std::string(opened.status().message())));
-      }
-      made.access_logs.push_back(
-          {std::make_shared<const telemetry::AccessLogFormat>(*std::move(format)), *opened});
-    }
+    absl::StatusOr<std::vector<AccessLog>> logs = OpenAccessLogs(files, chain_where);
+    if (!logs.ok()) return logs.status();
+    made.access_logs = *std::move(logs);
     if (http != nullptr && http->routes != nullptr) {
       absl::StatusOr<std::shared_ptr<const Routes>> routes = PlanRoutes(http->routes);
       if (!routes.ok()) {
@@ -75,6 +63,9 @@ absl::Status Configuration::TakeListener(const envoy::Listener& listener) {
         CheckTls(chain->tls, TlsContexts::Use::kServer, chain_where + "transport_socket");
     if (!tls.ok()) return tls;
   }
+
+  absl::StatusOr<std::vector<AccessLog>> access_logs = OpenAccessLogs(listener.access_logs, where);
+  if (!access_logs.ok()) return access_logs.status();
 
   const auto known = listeners_.find(listener.name);
   ListenerEntry* entry = known == listeners_.end() ? nullptr : known->second.get();
@@ -131,12 +122,39 @@ absl::Status Configuration::TakeListener(const envoy::Listener& listener) {
   if (!takes_over.empty()) entry->takes_over = takes_over;
   entry->listener = listener;
   entry->chains = std::move(chains);
+  entry->access_logs = *std::move(access_logs);
   entry->table = *std::move(table);
   entry->routes_overdue = entry->secrets_overdue = false;
   entry->routes_timer.Disarm();
   entry->secrets_timer.Disarm();
   TryListener(entry);
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<AccessLog>> Configuration::OpenAccessLogs(
+    const std::vector<envoy::AccessLogFile>& files, const std::string& where) {
+  const auto failed = [&where](const absl::Status& status) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(where, "access_log: ", std::string(status.message())));
+  };
+  std::vector<AccessLog> logs;
+  for (const envoy::AccessLogFile& file : files) {
+    absl::StatusOr<telemetry::AccessLogFormat> format =
+        telemetry::AccessLogFormat::Parse(file.format);
+    if (!format.ok()) return failed(format.status());
+    absl::StatusOr<telemetry::LogWriter::File*> opened = log_writer_->Open(file.path);
+    if (!opened.ok()) return failed(opened.status());
+    AccessLog& log = logs.emplace_back();
+    log.format = std::make_shared<const telemetry::AccessLogFormat>(*std::move(format));
+    log.file = *opened;
+    if (!file.response_flags.has_value()) continue;
+    // No name stands for every flag.
+    log.response_flags = file.response_flags->empty() ? ~0u : 0u;
+    for (const std::string& flag : *file.response_flags) {
+      *log.response_flags |= telemetry::ResponseFlagBit(flag);
+    }
+  }
+  return logs;
 }
 
 absl::StatusOr<std::vector<int>> Configuration::OpenSockets(Address* address) {
@@ -212,6 +230,7 @@ void Configuration::ActivateListener(ListenerEntry* entry) {
   plan->inspects =
       (plan->inspection.tls || plan->inspection.http) && entry->table->depends_on_first_bytes();
   plan->table = entry->table;
+  plan->access_logs = entry->access_logs;
   plan->has_default_chain = entry->listener.default_chain.has_value();
   const std::vector<const envoy::FilterChain*> chains = ChainsOf(entry->listener);
   for (size_t i = 0; i < chains.size(); ++i) {

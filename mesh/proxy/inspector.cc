@@ -96,8 +96,9 @@ bool Inspector::Read() {
 // True where enough is known.
 bool Inspector::Look(bool at_end) {
   const envoy::Inspection& inspection = listener_->plan().inspection;
+  const uint16_t port = accepted_.local.port();
   const std::string_view bytes = accepted_.first_bytes;
-  if (inspection.tls) {
+  if (inspection.LooksForTls(port)) {
     const tls::ClientHello hello = tls::InspectClientHello(bytes);
     if (hello.verdict == tls::ClientHello::Verdict::kNeedMore) return at_end;
     if (hello.verdict == tls::ClientHello::Verdict::kTls) {
@@ -107,7 +108,7 @@ bool Inspector::Look(bool at_end) {
       return true;
     }
   }
-  if (!inspection.http) return true;
+  if (!inspection.LooksForHttp(port)) return true;
   const std::string_view http = InspectHttp(bytes);
   if (http == "?") return at_end;
   if (!http.empty()) inspected_.application_protocols = {std::string(http)};

@@ -1,6 +1,9 @@
 // Requests through TLS: which chain a connection gets, what each side learns of the other.
 #include <gtest/gtest.h>
 
+#include <cstdio>
+#include <fstream>
+#include <iterator>
 #include <set>
 #include <string>
 #include <thread>
@@ -421,6 +424,50 @@ TEST_F(TlsTest, TlsOfOthersPassesThroughByItsServerName) {
   EXPECT_EQ(ask("x.b.example.com"), "second");
   EXPECT_EQ(ask("example.org"), "");
   EXPECT_EQ(Stat(*proxy, ListenerPrefix(*proxy) + "no_filter_chain_match"), 1u);
+}
+
+TEST_F(TlsTest, WhatNoChainTakesIsWritten) {
+  const std::string path = absl::StrCat(::testing::TempDir(), "unmatched.log");
+  std::remove(path.c_str());
+  auto proxy = StartProxy(
+      {.listeners = {ListenerFromJson(absl::StrCat(
+           R"({"name":"in","address":{"socket_address":{"address":"127.0.0.1","port_value":0}},
+      "access_log":[{"name":"f","filter":{"response_flag_filter":{"flags":["NR"]}},"typed_config":{
+        "@type":"type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+        "path":")",
+           path, R"(","log_format":{"text_format_source":{"inline_string":
+        "%RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %REQUESTED_SERVER_NAME% %DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%\n"}}}}],
+      "listener_filters":[{"name":"tls","typed_config":{"@type":"type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector"}}],
+      "filter_chains":[{"filter_chain_match":{"server_names":["a.example.com"]},)",
+           kTcpFilter, "}]}"))}});
+  {
+    Peer client = Connect(proxy->ListenerPort("in"));
+    EXPECT_FALSE(client.StartTls(mesh_.ClientOf("client"), "b.example.com"));
+  }
+  proxy.reset();  // what it has to write is written then
+  std::ifstream in(path);
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(in), {}),
+            "NR filter_chain_not_found b.example.com 127.0.0.1\n");
+}
+
+// A database that speaks first: nothing may wait for its client.
+TEST_F(TlsTest, AServerMaySpeakFirstWhereNobodyLooks) {
+  Server upstream([](Peer& p) {
+    p.Send("welcome");
+    p.ReadAll();
+  });
+  auto proxy = StartProxy(
+      {.clusters = {StaticCluster("up", {upstream.port()})},
+       .listeners = {ListenerFromJson(absl::StrCat(
+           R"({"name":"in","address":{"socket_address":{"address":"127.0.0.1","port_value":0}},
+      "listener_filters_timeout":"0s","listener_filters":[
+        {"name":"tls","filter_disabled":{"destination_port_range":{"start":1,"end":65536}},
+         "typed_config":{"@type":"type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector"}}],
+      "filter_chains":[{"filter_chain_match":{"transport_protocol":"tls"},)",
+           kTcpFilter, R"(},{"filter_chain_match":{"transport_protocol":"raw_buffer"},)",
+           kTcpFilter, "}]}"))}});
+  Peer client = Connect(proxy->ListenerPort("in"));
+  EXPECT_EQ(client.ReadSome(7), "welcome");
 }
 
 TEST_F(TlsTest, AGatewayHasACertificateForEachServerName) {

@@ -48,7 +48,7 @@ class ConnectionWaiter {
 class ClusterState final : public LocalCounted {
  public:
   ClusterState(EventLoop* loop, Random* random)
-      : loop_(loop), random_(random), serve_timer_(loop, [this] { ServeWaiting(); }) {}
+      : random_(random), serve_timer_(loop, [this] { ServeWaiting(); }) {}
 
   // Hosts that stay keep their connections; those that go lose their idle ones now and the others
   // when they are done.
@@ -120,7 +120,6 @@ class ClusterState final : public LocalCounted {
     uint32_t host;  // index into usable_
   };
 
-  EventLoop* const loop_;
   Random* const random_;
   std::shared_ptr<const ClusterConfig> config_;
   bool removed_ = false;

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -168,21 +169,26 @@ void Worker::Take(const WorkerUpdate& update) {
     listeners_[name] = std::move(created);
   }
   for (const std::string& name : update.removed_listeners) RemoveListener(name);
-  if (!update.listeners.empty() || !update.removed_listeners.empty()) {
-    by_address_.clear();
-    // One that is bound stands behind one that only gets connections handed.
-    for (const bool bound : {false, true}) {
-      for (const auto& [name, listener] : listeners_) {
-        if (listener->plan().bound == bound)
-          by_address_.emplace(listener->plan().address, listener);
-      }
-    }
-  }
+  if (!update.listeners.empty() || !update.removed_listeners.empty()) IndexAddresses();
   for (const std::string& name : update.removed_clusters) {
     const auto found = clusters_.find(name);
     if (found == clusters_.end()) continue;
     found->second->Remove();
     clusters_.erase(found);
+  }
+}
+
+void Worker::IndexAddresses() {
+  by_address_.clear();
+  if (std::none_of(listeners_.begin(), listeners_.end(),
+                   [](const auto& listener) { return listener.second->plan().hands_off; })) {
+    return;
+  }
+  // One that is bound stands behind one that only gets connections handed.
+  for (const bool bound : {false, true}) {
+    for (const auto& [name, listener] : listeners_) {
+      if (listener->plan().bound == bound) by_address_.emplace(listener->plan().address, listener);
+    }
   }
 }
 
@@ -230,7 +236,12 @@ void Worker::OnAccepted(const Ref<ListenerChains>& first, int fd, const Address&
   if (first->plan().hands_off) {
     if (auto meant = HandOff(*first, accepted.local)) listener = std::move(meant);
   }
-  if (!listener->plan().inspects) return Serve(listener, accepted, {});
+  const envoy::Inspection& inspection = listener->plan().inspection;
+  const uint16_t port = accepted.local.port();
+  if (!listener->plan().inspects ||
+      (!inspection.LooksForTls(port) && !inspection.LooksForHttp(port))) {
+    return Serve(listener, accepted, {});
+  }
   auto* const inspector =
       new Inspector(&loop_, this, listener, std::move(accepted),
                     [this](const Ref<ListenerChains>& l, Accepted a, const Inspected& inspected) {
@@ -256,6 +267,7 @@ void Worker::Serve(const Ref<ListenerChains>& listener, const Accepted& accepted
   // A chain with TLS that waits for a secret turns away: it never falls back to plaintext.
   if (!chain || (chain->config().chain.tls != nullptr && chain->config().tls == nullptr)) {
     ++(chain ? listener->stats().secrets_not_ready : listener->stats().no_filter_chain_match);
+    if (!chain && !listener->plan().access_logs.empty()) LogUnmatched(*listener, accepted);
     return loop_.network().Close(accepted.fd);
   }
   if (chain->config().http() != nullptr) {
@@ -288,8 +300,25 @@ std::string_view Worker::date() {
 
 absl::Time Worker::wall_clock() { return absl::Now(); }
 
-void Worker::Log(const ListenerConfig& listener, const telemetry::AccessLogEntry& entry) {
-  for (const AccessLog& log : listener.access_logs) {
+void Worker::LogUnmatched(const ListenerChains& listener, const Accepted& accepted) {
+  const std::string local = accepted.local.ToString(), remote = accepted.peer.ToString();
+  telemetry::AccessLogEntry e;
+  e.start = absl::Now();
+  e.response_flags = telemetry::Bit(telemetry::ResponseFlag::kNoRouteFound);
+  e.response_code_details = "filter_chain_not_found";
+  e.connection_id = accepted.id;
+  e.downstream_local_address = local;
+  e.downstream_remote_address = remote;
+  e.downstream_direct_remote_address = remote;
+  e.requested_server_name = accepted.server_name;
+  Log(listener.plan().access_logs, e);
+}
+
+void Worker::Log(const std::vector<AccessLog>& logs, const telemetry::AccessLogEntry& entry) {
+  for (const AccessLog& log : logs) {
+    if (log.response_flags.has_value() && (entry.response_flags & *log.response_flags) == 0) {
+      continue;
+    }
     LogBuffer* buffer = nullptr;
     for (LogBuffer& known : logs_) {
       if (known.file == log.file) buffer = &known;

@@ -86,10 +86,13 @@ class Worker final : private ExchangeHost, private ConnectionTracker {
   absl::Time wall_clock() override;
   AuthorizationClient* authorization() override { return authorization_; }
   bool explain_denials() const override { return explain_denials_; }
-  void Log(const ListenerConfig& listener, const telemetry::AccessLogEntry& entry) override;
+  void Log(const ListenerConfig& listener, const telemetry::AccessLogEntry& entry) override {
+    Log(listener.access_logs, entry);
+  }
   void OnConnectionClosed(TrackedConnection* connection) override;
 
   void Take(const WorkerUpdate& update);
+  void IndexAddresses();
   void RemoveListener(const std::string& name);
   // The listener that a redirected connection was meant for; null: `from` keeps it.
   Ref<ListenerChains> HandOff(const ListenerChains& from, const Address& meant_for) const;
@@ -97,6 +100,9 @@ class Worker final : private ExchangeHost, private ConnectionTracker {
   // Gives the connection to the chain that takes it.
   void Serve(const Ref<ListenerChains>& listener, const Accepted& accepted,
              const Inspected& inspected);
+  void Log(const std::vector<AccessLog>& logs, const telemetry::AccessLogEntry& entry);
+  // A connection that no chain takes.
+  void LogUnmatched(const ListenerChains& listener, const Accepted& accepted);
   void DrainConnectionsOf(const ListenerState* chain);
   WorkerStats Copy() const;
   void FlushLogs();
@@ -110,7 +116,8 @@ class Worker final : private ExchangeHost, private ConnectionTracker {
   Random random_;
   absl::flat_hash_map<std::string, Ref<ClusterState>> clusters_;
   absl::flat_hash_map<std::string, Ref<ListenerChains>> listeners_;
-  std::map<Address, Ref<ListenerChains>> by_address_;  // as configured, for what is handed off
+  // As configured, for what is handed off; empty while no listener does that.
+  std::map<Address, Ref<ListenerChains>> by_address_;
   absl::flat_hash_map<std::string, std::unique_ptr<Acceptor>> acceptors_;
   absl::flat_hash_set<TrackedConnection*> connections_;
   uint64_t next_id_ = 0;

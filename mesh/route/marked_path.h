@@ -23,16 +23,7 @@ class ByteBlock {
   static MESH_ROUTE_INLINE ByteBlock At(const char* at, size_t size) {
     if (size >= 16) return At(at);
     if (size > 8) return Of(Load64(at), Load64(at + size - 8) >> (8 * (16 - size)));
-    if (size == 8) return Of(Load64(at), 0);
-    uint64_t low = 0;
-    if (size >= 4) {
-      low = Load32(at) | static_cast<uint64_t>(Load32(at + size - 4)) << (8 * (size - 4));
-    } else {
-      for (size_t i = 0; i < size; ++i) {
-        low |= static_cast<uint64_t>(static_cast<uint8_t>(at[i])) << (8 * i);
-      }
-    }
-    return Of(low, 0);
+    return Of(LoadUpTo8(at, size), 0);
   }
 
 #ifdef __SSE2__
@@ -113,6 +104,14 @@ struct MarkedPath {
     path.text = query;
     path.Mark<true>();
     return path;
+  }
+
+  // Leaves its first `size` bytes.
+  void Cut(size_t size) {
+    text = text.substr(0, size);
+    // What is not plain may have been cut off.
+    if (!plain) *this = MarkedPath(text);
+    if (size < 64) stops = (stops & ((uint64_t{1} << size) - 1)) | uint64_t{1} << size;
   }
 
   // Where the next '/' at or behind `at` stands, or the end. `at` is at most the end.

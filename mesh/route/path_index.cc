@@ -17,17 +17,10 @@ constexpr size_t kExpandedMost = 64;
 // Longer starts of paths than this are copied on the heap to be lower case.
 constexpr size_t kShort = 256;
 
-// ASCII; eight bytes at once.
 void LowerCase(std::string_view text, char* lower) {
-  constexpr uint64_t kOnes = 0x0101010101010101u, kHighs = 0x8080808080808080u;
   size_t at = 0;
   for (; at + 8 <= text.size(); at += 8) {
-    const uint64_t bytes = Load64(text.data() + at);
-    const uint64_t low = bytes & ~kHighs;
-    // The high bit of each byte: from 'A' on, but not behind 'Z', and ASCII.
-    const uint64_t capitals =
-        (low + kOnes * (0x80 - 'A')) & ~(low + kOnes * (0x80 - 'Z' - 1)) & ~bytes & kHighs;
-    const uint64_t lowered = bytes | capitals >> 2;
+    const uint64_t lowered = LowerCaseWord(Load64(text.data() + at));
     std::memcpy(lower + at, &lowered, 8);
   }
   for (; at < text.size(); ++at) lower[at] = http::LowerCase(text[at]);
@@ -82,7 +75,9 @@ PathShape ShapeOf(const std::string& regex) {
 }
 
 PathIndexBuilder::PathIndexBuilder(const std::vector<Rule>& rules, const TableOptions& options)
-    : rules_(rules), options_(options) {}
+    : rules_(rules), options_(options) {
+  index_.head_ = HeadRules(rules);
+}
 
 void PathIndexBuilder::Add(uint32_t i, const PathShape& shape) {
   const PathMatch& path = rules_[i].path;
@@ -94,11 +89,6 @@ void PathIndexBuilder::Add(uint32_t i, const PathShape& shape) {
   if (i == 0 && path.kind == PathMatch::Kind::kPrefix && !path.ignore_case && unconditional) {
     index_.first_is_prefix_ = true;
     index_.first_prefix_ = path.text;
-  }
-  if (i == 0 && path.ignore_case && unconditional) {
-    index_.first_is_folded_ = path.kind == PathMatch::Kind::kPrefix ||
-                              path.kind == PathMatch::Kind::kExact ||
-                              path.kind == PathMatch::Kind::kSeparatedPrefix;
   }
   const auto add = [&](Entry::Kind kind) {
     if (path.text.size() >= PathTrieBuilder::kLongest) {
@@ -195,8 +185,6 @@ PathIndex PathIndexBuilder::Build(const RegexPool& pool) {
 
 uint32_t PathIndex::FindBeside(const Input& input, const Rule* rules, const RegexPool& pool,
                                uint32_t known) const {
-  // As first_is_prefix_.
-  if (first_is_folded_ && MatchesPath(rules[0], pool, input)) return 0;
   Search search(input, rules, pool);
   if (only_trie_ && known == TextTable::kNone) {
     if (!input.has_path()) return Search::kNone;
@@ -233,8 +221,8 @@ uint32_t PathIndex::FindBeside(const Input& input, const Rule* rules, const Rege
       if (start.size() <= kShort) {
         char lower[kShort];
         LowerCase(start, lower);
-        // Case changes nothing in the marks, a cut does.
-        if (start.size() < input.path.size()) marks = MarkedPath(start);
+        // Case changes nothing in the marks; a cut does.
+        if (start.size() < input.path.size()) marks.Cut(start.size());
         marks.text = std::string_view(lower, start.size());
         folded_.Find(marks, lists_, &search);
       } else {

@@ -9,6 +9,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/inlined_vector.h"
+#include "mesh/route/head_rules.h"
 #include "mesh/route/path_trie.h"
 #include "mesh/route/path_trie_builder.h"
 #include "mesh/route/regex/template.h"
@@ -36,6 +37,10 @@ class PathIndex {
         SameBytes(input.path.data(), first_prefix_.data(), first_prefix_.size())) {
       return 0;
     }
+    if (!head_.empty()) {
+      const uint32_t early = head_.Find(input, rules, pool);
+      if (early != HeadRules::kNone) return early;
+    }
     uint32_t known = TextTable::kNone;
     if (input.has_path() && !exact_.empty()) {
       known = exact_.Find(input.path);
@@ -45,7 +50,7 @@ class PathIndex {
   }
 
   // Whether Find wants Input::marked.
-  bool wants_marks() const { return exact_.empty() && !first_is_prefix_; }
+  bool wants_marks() const { return exact_.empty() && !first_is_prefix_ && head_.empty(); }
   // All rules stand in one list and are tried one by one: the scan does the same, without the way.
   bool helps() const { return helps_; }
   size_t memory_bytes() const;
@@ -67,7 +72,7 @@ class PathIndex {
   // it, and the scan would be done there.
   bool first_is_prefix_ = false;
   std::string_view first_prefix_;  // the rule's
-  bool first_is_folded_ = false;   // the first rule ignores case and has no conditions: likewise
+  HeadRules head_;                 // likewise, where some of the first rules ignore case
   RuleLists lists_;
   TextTable exact_;
   PathTrie trie_;

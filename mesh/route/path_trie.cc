@@ -16,8 +16,6 @@ namespace {
 
 const char* Bytes(const uint32_t* words) { return reinterpret_cast<const char*>(words); }
 
-size_t WordsFor(size_t bytes) { return (bytes + 3) / 4; }
-
 MESH_ROUTE_INLINE bool Continues(const MarkedPath& path, size_t at, const char* label,
                                  size_t size) {
   return path.text.size() - at >= size && SameBytes(path.text.data() + at, label, size);
@@ -84,16 +82,11 @@ MESH_ROUTE_INLINE uint32_t PathTrie::PieceOf(uint32_t node, const MarkedPath& pa
   size_t end = path.EndOfSegment(at);
   if (end < path.text.size()) ++end;
   const uint64_t hash = HashPiece(node, path.text.substr(at, end - at));
-  const HashSlot* const slots = slots_.data();
-  const size_t count = slots_.size();
-  for (size_t slot = PlaceOf(hash, count); slots[slot].at != 0;
-       slot = slot + 1 == count ? 0 : slot + 1) {
-    if (slots[slot].tag != TagOf(hash)) continue;
-    const uint32_t child = slots[slot].at;
+  const uint32_t found = slots_.Find(hash, [&](uint32_t child) {
     const uint32_t* words = &arena_[child];
-    if (words[1] == node && Continues(path, at, Bytes(words + kHead), words[2] >> 8)) return child;
-  }
-  return 0;
+    return words[1] == node && Continues(path, at, Bytes(words + kHead), words[2] >> 8);
+  });
+  return found == HashSlots::kNone ? 0 : found;
 }
 
 template <class Visitor>
@@ -204,7 +197,7 @@ bool PathTrie::Collect(const MarkedPath& path, const RuleLists& lists, size_t li
 }
 
 size_t PathTrie::memory_bytes() const {
-  return arena_.capacity() * sizeof(uint32_t) + slots_.capacity() * sizeof(HashSlot) +
+  return arena_.capacity() * sizeof(uint32_t) + slots_.memory_bytes() +
          runs_.capacity() * sizeof(Run) + sets_.capacity() * sizeof(regex::ByteSet) +
          tails_.capacity() * sizeof(Tail) + tail_parts_.capacity() * sizeof(TailPart) +
          tail_text_.capacity();

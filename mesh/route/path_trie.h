@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "mesh/route/hash_slots.h"
 #include "mesh/route/marked_path.h"
 #include "mesh/route/regex/byte_set.h"
 #include "mesh/route/regex_group.h"
@@ -91,8 +92,8 @@ class PathTrie {
     return HashText(piece) ^ node * 0x9e3779b97f4a7c15u;
   }
 
-  std::vector<uint32_t> arena_;  // empty, or with the root at kRoot
-  std::vector<HashSlot> slots_;  // of all pieces
+  LineWords arena_;  // empty, or with the root at kRoot
+  HashSlots slots_;  // of all pieces
   std::vector<Run> runs_;
   std::vector<regex::ByteSet> sets_;
   std::vector<Tail> tails_;

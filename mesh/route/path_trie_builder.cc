@@ -9,8 +9,8 @@ namespace mesh::route {
 namespace {
 
 constexpr uint32_t kRootNode = 1;
-
-size_t WordsFor(size_t bytes) { return (bytes + 3) / 4; }
+// Words left free so that what follows is in one cache line.
+constexpr uint32_t kMostGap = 4;
 
 }  // namespace
 
@@ -248,7 +248,7 @@ PathTrie PathTrieBuilder::Build(const Rule* rules, const RegexPool& pool,
   if (!used_) return trie;
   trie.runs_ = std::move(runs_);
   trie.sets_ = std::move(sets_);
-  std::vector<uint32_t>& arena = trie.arena_;
+  LineWords& arena = trie.arena_;
   arena.push_back(0);
   std::vector<std::pair<uint32_t, uint32_t>> frozen;   // each node and the one it hangs at
   std::vector<std::pair<uint64_t, uint32_t>> by_hash;  // pieces
@@ -259,7 +259,7 @@ PathTrie PathTrieBuilder::Build(const Rule* rules, const RegexPool& pool,
   while (!todo.empty()) {
     const Freezing now = todo.back();
     todo.pop_back();
-    const auto at = static_cast<uint32_t>(arena.size());
+    auto at = static_cast<uint32_t>(arena.size());
     frozen.emplace_back(at, now.from);
     label = LabelOf(nodes_[now.node]);
     const bool hashed = now.patch == 0 && now.from != 0;
@@ -336,6 +336,17 @@ PathTrie PathTrieBuilder::Build(const Rule* rules, const RegexPool& pool,
       }
     }
     std::reverse(todo.begin() + pushed, todo.end());
+    const auto gap = static_cast<uint32_t>(kLineWords - at % kLineWords);
+    if (hashed && gap <= kMostGap && arena.size() - at > gap && arena.size() - at <= kLineWords) {
+      // Moved, it lies in one cache line.
+      arena.insert(arena.begin() + at, gap, 0);
+      at += gap;
+      frozen.back().first = by_hash.back().second = at;
+      for (size_t i = pushed; i < todo.size(); ++i) {
+        todo[i].from = at;
+        if (todo[i].patch != 0) todo[i].patch += gap;
+      }
+    }
     arena[at] = first_rule;
     arena[at + 1] = hashed ? now.from : 0;
     arena[at + 2] = static_cast<uint32_t>(label.size()) << 8 | flags;
@@ -347,12 +358,8 @@ PathTrie PathTrieBuilder::Build(const Rule* rules, const RegexPool& pool,
   // Bytes of children are looked at eight at once.
   arena.resize(arena.size() + 2);
   arena.shrink_to_fit();
-  trie.slots_.assign(SlotsFor(by_hash.size()), HashSlot());
-  for (const auto& [hash, at] : by_hash) {
-    size_t slot = PlaceOf(hash, trie.slots_.size());
-    while (trie.slots_[slot].at != 0) slot = slot + 1 == trie.slots_.size() ? 0 : slot + 1;
-    trie.slots_[slot] = {TagOf(hash), at};
-  }
+  trie.slots_.Reset(by_hash.size(), arena.size());
+  for (const auto& [hash, at] : by_hash) trie.slots_.Insert(hash, at);
   return trie;
 }
 

@@ -30,8 +30,6 @@ const std::string* ExactValue(const Condition& condition) {
   return nullptr;
 }
 
-size_t WordsFor(size_t bytes) { return (bytes + 3) / 4; }
-
 }  // namespace
 
 uint16_t RuleLists::FieldOf(Field field) {

@@ -440,5 +440,42 @@ TEST(TableTest, UnchangedVirtualHostsAreShared) {
   EXPECT_EQ(Answer(*second.table, Get("new", "/")), "no rule");
 }
 
+// The first rules are told apart by eight bytes before the index is asked: whatever a path's
+// length.
+TEST(TableTest, FirstRulesWithoutCaseAreFoundInTheirOrder) {
+  auto host = std::make_shared<VirtualHost>();
+  host->domains = {"*"};
+  const std::pair<PathMatch::Kind, const char*> texts[] = {
+      {PathMatch::Kind::kExact, "/Shop/Cart"},  {PathMatch::Kind::kPrefix, "/shop/cart/item-"},
+      {PathMatch::Kind::kExact, "/shop"},       {PathMatch::Kind::kSeparatedPrefix, "/SHOP/c"},
+      {PathMatch::Kind::kPrefix, "/shop/Ca"},   {PathMatch::Kind::kPrefix, "/shop/@["},
+      {PathMatch::Kind::kExact, "/shop/a/b/c"}, {PathMatch::Kind::kPrefix, "/shop/"}};
+  for (const bool ignore_case : {true, false}) {
+    for (const auto& [kind, text] : texts) {
+      Rule rule;
+      rule.id = static_cast<uint32_t>(host->rules.size());
+      rule.path = {kind, ignore_case, text};
+      host->rules.push_back(rule);
+    }
+  }
+  TableOptions options;
+  const auto indexed = Table::Build({host}, options).table;
+  options.index = false;
+  const auto scanned = Table::Build({host}, options).table;
+  std::vector<std::string> paths = {"/shop/`{", "/shop/@[x", std::string("/shop\0", 6), "", "/"};
+  for (const std::string whole :
+       {"/shop/cart/item-17", "/SHOP/CART/ITEM-17", "/Shop/a/B/c", "/shop/c/d"}) {
+    for (size_t size = 0; size <= whole.size(); ++size) paths.push_back(whole.substr(0, size));
+  }
+  for (const std::string& path : paths) {
+    Request request;
+    request.authority = "shop.example";
+    request.path = path;
+    const Match found = indexed->Find(request), wanted = scanned->Find(request);
+    EXPECT_EQ(found.found(), wanted.found()) << path;
+    EXPECT_EQ(found.rule, wanted.rule) << path;
+  }
+}
+
 }  // namespace
 }  // namespace mesh::route

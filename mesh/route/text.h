@@ -23,6 +23,19 @@ inline uint32_t Load32(const void* at) {
   return word;
 }
 
+// Of fewer than eight bytes all, and zeros.
+MESH_ROUTE_INLINE uint64_t LoadUpTo8(const char* at, size_t size) {
+  if (size >= 8) return Load64(at);
+  if (size >= 4) {
+    return Load32(at) | static_cast<uint64_t>(Load32(at + size - 4)) << (8 * (size - 4));
+  }
+  if (size == 0) return 0;
+  const auto byte = [&](size_t i) {
+    return static_cast<uint64_t>(static_cast<uint8_t>(at[i])) << (8 * i);
+  };
+  return byte(0) | byte(size / 2) | byte(size - 1);
+}
+
 MESH_ROUTE_INLINE bool SameBytes(const char* a, const char* b, size_t size) {
   if (size >= 8) {
     size_t at = 0;
@@ -32,14 +45,15 @@ MESH_ROUTE_INLINE bool SameBytes(const char* a, const char* b, size_t size) {
     return Load64(a + size - 8) == Load64(b + size - 8);
   }
   if (size >= 4) return Load32(a) == Load32(b) && Load32(a + size - 4) == Load32(b + size - 4);
-  for (size_t at = 0; at < size; ++at) {
-    if (a[at] != b[at]) return false;
-  }
-  return true;
+  if (size == 0) return true;
+  return ((a[0] ^ b[0]) | (a[size / 2] ^ b[size / 2]) | (a[size - 1] ^ b[size - 1])) == 0;
 }
 inline bool SameText(std::string_view a, std::string_view b) {
   return a.size() == b.size() && SameBytes(a.data(), b.data(), a.size());
 }
+
+// Of an arena of words: how many hold so many bytes.
+inline size_t WordsFor(size_t bytes) { return (bytes + 3) / 4; }
 
 // Both halves of the product: every bit of either factor reaches every bit.
 inline uint64_t MixBits(uint64_t a, uint64_t b) {

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "mesh/route/hash_slots.h"
 #include "mesh/route/text.h"
 
 namespace mesh::route {
@@ -28,34 +29,30 @@ class TextTable {
   // Two cache lines on a hit; on a miss one at most, none where no text is as long.
   uint32_t Find(std::string_view text) const {
     if ((lengths_ >> (text.size() & 63) & 1) == 0 || text.size() > longest_) return kNone;
-    return FindHashed(text, HashText(text));
+    const uint32_t place = FindHashed(text, HashText(text));
+    return place == kNone ? kNone : records_[place + 1];
   }
   size_t memory_bytes() const {
-    return records_.capacity() * sizeof(uint32_t) + slots_.capacity() * sizeof(HashSlot);
+    return records_.capacity() * sizeof(uint32_t) + slots_.memory_bytes();
   }
 
  private:
   // A record: the text's size, the number, the text's bytes.
   static constexpr size_t kHead = 2;
 
+  // The place of its record.
   uint32_t FindHashed(std::string_view text, uint64_t hash) const {
-    const uint32_t tag = TagOf(hash);
-    for (size_t at = PlaceOf(hash, slots_.size()); slots_[at].at != 0;
-         at = at + 1 == slots_.size() ? 0 : at + 1) {
-      if (slots_[at].tag != tag) continue;
-      const uint32_t* record = &records_[slots_[at].at - 1];
-      if (record[0] == text.size() &&
-          SameBytes(reinterpret_cast<const char*>(record + kHead), text.data(), text.size())) {
-        return record[1];
-      }
-    }
-    return kNone;
+    return slots_.Find(hash, [&](uint32_t place) {
+      const uint32_t* record = &records_[place];
+      return record[0] == text.size() &&
+             SameBytes(reinterpret_cast<const char*>(record + kHead), text.data(), text.size());
+    });
   }
-  void Insert(uint64_t hash, uint32_t record);
-  void Grow(size_t texts);
+  // Slots for so many texts, whose records have so many words.
+  void Grow(size_t texts, size_t words);
 
   std::vector<uint32_t> records_;
-  std::vector<HashSlot> slots_;
+  HashSlots slots_;
   size_t count_ = 0;
   size_t longest_ = 0;
   uint64_t lengths_ = 0;  // bit n: some text has n bytes, modulo 64

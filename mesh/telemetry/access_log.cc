@@ -243,6 +243,13 @@ std::string ResponseFlagsText(uint32_t flags) {
   return out;
 }
 
+uint32_t ResponseFlagBit(std::string_view name) {
+  for (const auto& [flag, text] : kFlagNames) {
+    if (text == name) return Bit(flag);
+  }
+  return 0;
+}
+
 absl::StatusOr<AccessLogFormat::Piece> AccessLogFormat::ParseOperator(std::string_view name,
                                                                       std::string_view argument,
                                                                       std::string_view max) {

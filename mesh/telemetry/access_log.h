@@ -47,6 +47,9 @@ constexpr uint32_t Bit(ResponseFlag flag) { return static_cast<uint32_t>(flag); 
 // "URX,UF"; "-" where none is set.
 std::string ResponseFlagsText(uint32_t flags);
 
+// The bit of "UF"; 0 for a name that nothing here sets.
+uint32_t ResponseFlagBit(std::string_view name);
+
 // What a TLS connection and the two certificates say, as it is written.
 struct TlsText {
   std::string version, cipher;  // "TLSv1.3", "TLS_AES_128_GCM_SHA256"

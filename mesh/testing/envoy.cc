@@ -41,9 +41,17 @@ absl::StatusOr<std::pair<std::string, int>> SplitAddress(const std::string& addr
   return std::make_pair(address.substr(0, colon), port);
 }
 
+// As Envoy's configuration has it.
+absl::StatusOr<Json> AddressJson(const std::string& address) {
+  if (absl::StartsWith(address, "unix:")) return Json{{"pipe", {{"path", address.substr(5)}}}};
+  const auto split = SplitAddress(address);
+  if (!split.ok()) return split.status();
+  return Json{{"socket_address", {{"address", split->first}, {"port_value", split->second}}}};
+}
+
 absl::StatusOr<std::string> Bootstrap(const EnvoyOptions& options) {
-  auto xds = SplitAddress(options.xds_address);
-  if (!xds.ok()) return xds.status();
+  const absl::StatusOr<Json> address = AddressJson(options.xds_address);
+  if (!address.ok()) return address.status();
   const Json metadata = Json::parse(options.node_metadata_json, nullptr, false);
   if (!metadata.is_object()) {
     return absl::InvalidArgumentError("the node's metadata is no JSON object");
@@ -63,8 +71,7 @@ absl::StatusOr<std::string> Bootstrap(const EnvoyOptions& options) {
           "explicit_http_config": {"http2_protocol_options": {}}}}}]}})");
   bootstrap["node"] = {
       {"id", options.node_id}, {"cluster", options.node_cluster}, {"metadata", metadata}};
-  const Json address = {{"socket_address", {{"address", xds->first}, {"port_value", xds->second}}}};
-  const Json endpoint = {{"endpoint", {{"address", address}}}};
+  const Json endpoint = {{"endpoint", {{"address", *address}}}};
   bootstrap["static_resources"]["clusters"][0]["load_assignment"] = {
       {"cluster_name", "xds"},
       {"endpoints", Json::array({{{"lb_endpoints", Json::array({endpoint})}}})}};

@@ -26,7 +26,9 @@ struct EnvoyOptions {
   std::string node_id;
   std::string node_cluster;
   std::string node_metadata_json = "{}";
-  std::string xds_address;         // HOST:PORT of an ADS server, plaintext
+  // Of an ADS server, plaintext: HOST:PORT, or "unix:PATH", an agent's socket, with which it is a
+  // member of a mesh with mutual TLS.
+  std::string xds_address;
   LogSink* log = LogSink::Null();  // component "supervisor"; outlives the process
 };
 

@@ -141,6 +141,7 @@ struct Mesh::Part {
   std::unique_ptr<App> app;
   std::unique_ptr<examples::ProxyIdentity> identity;  // null without mutual TLS
   std::unique_ptr<proxy::Proxy> proxy;
+  std::unique_ptr<agent::Agent> agent;  // beside an Envoy; null without mutual TLS
   std::shared_ptr<Envoy> envoy;
 
   bool proxied() const { return proxy != nullptr || envoy != nullptr; }
@@ -150,6 +151,7 @@ struct Mesh::Part {
     identity.reset();
     log.Follow(nullptr);
     envoy.reset();
+    agent.reset();
   }
 };
 
@@ -292,6 +294,20 @@ absl::Status Mesh::StartEnvoyOf(Part* part) {
       part->gateway ? local::GatewayNodeMetadata(own) : local::SidecarNodeMetadata(part->plan, own);
   options.xds_address = ControlAddress(kXdsPort);
   options.log = options_.log;
+  if (!directory_.empty()) {
+    absl::StatusOr<agent::AgentOptions> admitted = Admit(*part, options.node_id);
+    if (!admitted.ok()) return admitted.status();
+    // Short, as a socket's path must be.
+    admitted->sds_socket = absl::StrCat(directory_, "/", part->plan.name, "/socket");
+    options.xds_address = "unix:" + admitted->sds_socket;
+    absl::StatusOr<std::unique_ptr<agent::Agent>> agent = agent::Agent::Start(*std::move(admitted));
+    if (!agent.ok()) return agent.status();
+    part->agent = *std::move(agent);
+    if (control_plane_ != nullptr) {
+      const absl::Status ready = part->agent->WaitReady(options_.timeout);
+      if (!ready.ok()) return ready;
+    }
+  }
   absl::StatusOr<std::unique_ptr<Envoy>> envoy = Envoy::Start(std::move(options));
   if (!envoy.ok()) return envoy.status();
   part->envoy = *std::move(envoy);
@@ -299,28 +315,25 @@ absl::Status Mesh::StartEnvoyOf(Part* part) {
   return absl::OkStatus();
 }
 
-// Lets the proxy join the mesh with a certificate.
-absl::Status Mesh::Admit(Part* part, proxy::ProxyOptions* options) {
+// What an agent needs to let that proxy join the mesh with a certificate.
+absl::StatusOr<agent::AgentOptions> Mesh::Admit(const Part& part,
+                                                const std::string& node_id) const {
   const auto identity =
-      tls::SpiffeId::Workload(local::kTrustDomain, part->plan.ns, part->plan.service_account);
+      tls::SpiffeId::Workload(local::kTrustDomain, part.plan.ns, part.plan.service_account);
   if (!identity.ok()) return identity.status();
   const auto token =
       ca::CreateJoinToken(directory_ + "/tokens", *identity, absl::Now() + absl::Hours(1));
   if (!token.ok()) return token.status();
   agent::AgentOptions agent;
-  agent.directory = absl::StrCat(directory_, "/", part->plan.name, ".", part->plan.ns);
+  agent.directory = absl::StrCat(directory_, "/", part.plan.name, ".", part.plan.ns);
   agent.token_file = agent.directory + ".token";
   const absl::Status written = ca::ReplaceFile(agent.token_file, *token, 0600);
   if (!written.ok()) return written;
-  options->xds_address = ControlAddress(kSecurePort);
-  agent.authority = options->xds_address;
+  agent.authority = ControlAddress(kSecurePort);
   agent.roots_file = directory_ + "/ca/root-cert.pem";
-  agent.node_id = options->node.id;
+  agent.node_id = node_id;
   agent.log = options_.log;
-  part->identity = std::make_unique<examples::ProxyIdentity>();
-  absl::Status started = part->identity->Start(std::move(agent), options);
-  if (!started.ok() || control_plane_ == nullptr) return started;
-  return part->identity->WaitReady(options_.timeout);
+  return agent;
 }
 
 absl::Status Mesh::StartProxyOf(Part* part) {
@@ -340,7 +353,15 @@ absl::Status Mesh::StartProxyOf(Part* part) {
     log->Append(lines);
   };
   if (!directory_.empty()) {
-    if (absl::Status status = Admit(part, &options); !status.ok()) return status;
+    absl::StatusOr<agent::AgentOptions> admitted = Admit(*part, options.node.id);
+    if (!admitted.ok()) return admitted.status();
+    options.xds_address = admitted->authority;
+    part->identity = std::make_unique<examples::ProxyIdentity>();
+    absl::Status ready = part->identity->Start(*std::move(admitted), &options);
+    if (ready.ok() && control_plane_ != nullptr) {
+      ready = part->identity->WaitReady(options_.timeout);
+    }
+    if (!ready.ok()) return ready;
   }
   absl::StatusOr<std::unique_ptr<proxy::Proxy>> proxy = proxy::Proxy::Start(std::move(options));
   if (!proxy.ok()) return proxy.status();
@@ -400,8 +421,9 @@ std::string Mesh::ControlAddress(int port) const {
 
 std::shared_ptr<const agent::Held> Mesh::Certificate(const std::string& pod) const {
   absl::StatusOr<Part*> part = Find(pod);
-  if (!part.ok() || (*part)->identity == nullptr) return nullptr;
-  return (*part)->identity->agent()->current();
+  if (!part.ok()) return nullptr;
+  if ((*part)->agent != nullptr) return (*part)->agent->current();
+  return (*part)->identity == nullptr ? nullptr : (*part)->identity->agent()->current();
 }
 
 absl::Status Mesh::Change(const std::string& name, std::optional<std::string> yaml) {
@@ -578,9 +600,6 @@ absl::Status Mesh::KillProxy(const std::string& pod) {
 }
 
 absl::Status Mesh::UseEnvoy(const std::string& pod, const std::string& binary) {
-  if (!directory_.empty()) {
-    return absl::FailedPreconditionError("an Envoy gets no certificate here: mutual_tls is on");
-  }
   absl::StatusOr<Part*> part = Find(pod);
   if (!part.ok()) return part.status();
   (*part)->envoy_binary = binary;

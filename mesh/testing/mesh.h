@@ -132,7 +132,8 @@ class Mesh {
   // is in sync. A gateway's Envoy listens where its Gateway says, so give its servers a `bind`:
   // without one that is all addresses of the machine. The last lines before its death are missing
   // in its access log.
-  // FailedPrecondition with mutual TLS: no agent runs beside an Envoy here.
+  // With mutual TLS an agent runs beside it, in this process, and gives it certificate and
+  // configuration.
   absl::Status UseEnvoy(const std::string& pod, const std::string& binary);
   void KillControlPlane();
   // A new one at the same address. Waits until every running proxy has come back to it.
@@ -168,7 +169,7 @@ class Mesh {
   absl::Status StartProxyOf(Part* part);
   absl::Status StartEnvoyOf(Part* part);
   absl::Status WaitUntilIdle(Part* part) const;
-  absl::Status Admit(Part* part, proxy::ProxyOptions* options);
+  absl::StatusOr<agent::AgentOptions> Admit(const Part& part, const std::string& node_id) const;
   absl::Status SetReady(Part* part, bool ready);
   absl::Status Change(const std::string& name, std::optional<std::string> yaml);
   absl::Status WaitForRevision() const;

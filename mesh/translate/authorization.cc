@@ -40,9 +40,13 @@ RBAC& With(std::optional<RBAC>* filter, RBAC::Action action) {
 
 class Translator {
  public:
-  Translator(const MeshConfig& mesh, const registry::Registry* registry, bool tcp,
-             std::vector<Finding>* findings)
-      : mesh_(mesh), registry_(registry), tcp_(tcp), findings_(findings) {
+  Translator(const MeshConfig& mesh, const registry::Registry* registry,
+             const AuthorizationOptions& options, std::vector<Finding>* findings)
+      : mesh_(mesh),
+        registry_(registry),
+        tcp_(options.tcp),
+        positions_(options.positions),
+        findings_(findings) {
     trust_domains_.push_back(mesh.trust_domain());
     for (const std::string& alias : mesh.trust_domain_aliases()) trust_domains_.push_back(alias);
   }
@@ -115,8 +119,13 @@ class Translator {
                 forbids ? "; the rule denies whatever it would be" : "; the rule allows nothing"));
       }
       if (!rule.policy.has_value()) continue;
-      (*filter->mutable_policies())[absl::StrCat("ns[", policy.ns(), "]-policy[", policy.name(),
-                                                 "]-rule[", i, "]")] = *std::move(rule.policy);
+      std::string name =
+          absl::StrCat("ns[", policy.ns(), "]-policy[", policy.name(), "]-rule[", i, "]");
+      if (positions_) {
+        const SourcePosition at = OriginIn(policy, absl::StrCat("spec.rules[", i, "]")).position;
+        if (at.known()) absl::StrAppend(&name, "@", at.ToString());
+      }
+      (*filter->mutable_policies())[name] = *std::move(rule.policy);
     }
   }
 
@@ -186,7 +195,7 @@ class Translator {
 
   const MeshConfig& mesh_;
   const registry::Registry* const registry_;
-  const bool tcp_;
+  const bool tcp_, positions_;
   std::vector<Finding>* const findings_;
   std::vector<std::string> trust_domains_;
   std::map<std::string, Custom> custom_;  // by provider
@@ -197,8 +206,9 @@ class Translator {
 
 std::vector<AuthorizationStep> TranslateAuthorization(
     const std::vector<config::ResourcePtr>& policies, const MeshConfig& mesh,
-    const registry::Registry* registry, bool tcp, std::vector<Finding>* findings) {
-  Translator translator(mesh, registry, tcp, findings);
+    const registry::Registry* registry, const AuthorizationOptions& options,
+    std::vector<Finding>* findings) {
+  Translator translator(mesh, registry, options, findings);
   for (const config::ResourcePtr& policy : policies) translator.Add(*policy);
   return translator.Steps();
 }

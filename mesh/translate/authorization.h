@@ -36,12 +36,21 @@ struct InboundAuthorization {
   std::vector<AuthorizationStep> http, tcp;
 };
 
-// Empty without policies. `tcp`: for connections whose requests cannot be seen. CUSTOM asks the
-// gRPC provider of its name, whose service is looked up in the registry; where that cannot be, what
-// its rules match is denied, with a finding.
+struct AuthorizationOptions {
+  bool tcp = false;  // for connections whose requests cannot be seen
+  // Whether each rule's name says where it stands: "ns[foo]-policy[p]-rule[0]@authz.yaml:12:5". For
+  // proxies that ask for it, since a rule that only moves in its file is then a change to them.
+  bool positions = false;
+};
+// Node metadata of a proxy that asks for it, with the value "true".
+inline constexpr char kPolicyPositions[] = "MESH_POLICY_POSITIONS";
+
+// Empty without policies. CUSTOM asks the gRPC provider of its name, whose service is looked up in
+// the registry; where that cannot be, what its rules match is denied, with a finding.
 std::vector<AuthorizationStep> TranslateAuthorization(
     const std::vector<config::ResourcePtr>& policies, const istio::mesh::v1alpha1::MeshConfig& mesh,
-    const registry::Registry* registry, bool tcp, std::vector<Finding>* findings);
+    const registry::Registry* registry, const AuthorizationOptions& options,
+    std::vector<Finding>* findings);
 
 }  // namespace mesh::translate
 

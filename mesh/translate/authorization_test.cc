@@ -42,7 +42,8 @@ json ToJson(const google::protobuf::Message& message) {
 
 // `specs` are whole policies in namespace foo.
 Result Translate(const std::string& specs, bool tcp,
-                 const std::vector<std::string>& trust_domains = {"cluster.local"}) {
+                 const std::vector<std::string>& trust_domains = {"cluster.local"},
+                 bool positions = false) {
   const WorkloadPolicies policies(ReadPolicies(specs), "istio-system");
   istio::mesh::v1alpha1::MeshConfig mesh;
   std::vector<Finding> findings;
@@ -61,7 +62,7 @@ Result Translate(const std::string& specs, bool tcp,
       ReadPolicies("apiVersion: v1\nkind: Service\nmetadata: {name: opa, namespace: foo}\n"
                    "spec: {selector: {app: opa}, ports: [{name: grpc, port: 9000}]}\n")));
   result.steps = TranslateAuthorization(policies.For("foo", {{"app", "a"}}), mesh, registry.get(),
-                                        tcp, &findings);
+                                        {tcp, positions}, &findings);
   for (const AuthorizationStep& step : result.steps) {
     if (step.rules.has_value()) result.filters.push_back(ToJson(*step.rules));
   }
@@ -103,6 +104,16 @@ TEST(Authorization, DenyIsAskedBeforeAllow) {
   EXPECT_EQ(both.filters[1]["action"], "DENY");
   EXPECT_TRUE(both.filters[1]["policies"].contains("ns[foo]-policy[deny]-rule[0]"));
   EXPECT_TRUE(both.filters[2]["policies"].contains("ns[foo]-policy[allow]-rule[0]"));
+}
+
+TEST(Authorization, ARulesNameSaysWhereItStandsToWhoAsks) {
+  const std::string policy =
+      Policy("p", "\n  rules:\n  - {}\n  - to: [{operation: {paths: [/a]}}]");
+  const Result asked = Translate(policy, false, {"cluster.local"}, true);
+  EXPECT_TRUE(asked.filters[0]["policies"].contains("ns[foo]-policy[p]-rule[0]@test.yaml:6:5"));
+  EXPECT_TRUE(asked.filters[0]["policies"].contains("ns[foo]-policy[p]-rule[1]@test.yaml:7:5"));
+  EXPECT_TRUE(Translate(policy, false).filters[0]["policies"].contains("ns[foo]-policy[p]-rule[1]"))
+      << "a stock Envoy would replace its listener for a line that moves";
 }
 
 TEST(Authorization, PoliciesOfTheRootNamespaceAndOfTheWorkload) {

@@ -82,8 +82,7 @@ std::vector<Finding> FindingsOf(const World& world) { return world.index().findi
 std::vector<Finding> FindingsOfProxies(const World& world, uint64_t pairs) {
   std::vector<Finding> findings;
   for (const config::ResourcePtr& policy : world.snapshot().List(Kind::kAuthorizationPolicy)) {
-    TranslateAuthorization({policy}, world.mesh_config(), &world.registry(), /*tcp=*/false,
-                           &findings);
+    TranslateAuthorization({policy}, world.mesh_config(), &world.registry(), {}, &findings);
   }
   const uint64_t cost = world.registry().services().size() + 1;
   uint64_t spent = 0;

@@ -310,11 +310,14 @@ InboundAuthorization AuthorizationFor(const Index& index, const Node& node,
                                       std::vector<Finding>* findings) {
   const std::vector<config::ResourcePtr> policies =
       index.authorization_policies().For(node.ns, node.labels);
-  return {
-      TranslateRequestAuthentication(index.request_authentications().For(node.ns, node.labels),
-                                     index.options().key_sets.get(), findings),
-      TranslateAuthorization(policies, index.mesh(), &index.registry(), /*tcp=*/false, findings),
-      TranslateAuthorization(policies, index.mesh(), &index.registry(), /*tcp=*/true, findings)};
+  const auto asked = node.metadata.find(kPolicyPositions);
+  const bool positions = asked != node.metadata.end() && asked->second == "true";
+  return {TranslateRequestAuthentication(index.request_authentications().For(node.ns, node.labels),
+                                         index.options().key_sets.get(), findings),
+          TranslateAuthorization(policies, index.mesh(), &index.registry(), {false, positions},
+                                 findings),
+          TranslateAuthorization(policies, index.mesh(), &index.registry(), {true, positions},
+                                 findings)};
 }
 
 std::vector<Draft<listener_v3::Listener>> InboundListeners(

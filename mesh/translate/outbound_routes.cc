@@ -58,9 +58,8 @@ class PortRoutes {
  public:
   PortRoutes(const Index& index, const Scope& scope, const Node& node,
              const EgressListener& listener, uint32_t port, std::vector<Finding>* findings)
-      : scope_(scope), listener_(listener), port_(port), context_{index,          scope, node,
-                                                                  {kMeshGateway}, port,  nullptr,
-                                                                  findings} {
+      : listener_(listener), port_(port), context_{index, scope,   node,    {kMeshGateway},
+                                                   port,  nullptr, findings} {
     context_.service_of = [this](const std::string& host) {
       const auto it = services_.find(host);
       return it == services_.end() ? nullptr : it->second;
@@ -177,7 +176,6 @@ class PortRoutes {
     by_port_[port].push_back(std::move(host));
   }
 
-  const Scope& scope_;
   const EgressListener& listener_;
   const uint32_t port_;
   RouteContext context_;

@@ -89,8 +89,11 @@ class Client::Core {
 
   void Start(Client* client) {
     client_ = client;
-    subscriptions_[static_cast<int>(Type::kCluster)].wanted = true;
-    subscriptions_[static_cast<int>(Type::kListener)].wanted = true;
+    {
+      MutexLock lock(&mutex_);
+      subscriptions_[static_cast<int>(Type::kCluster)].wanted = true;
+      subscriptions_[static_cast<int>(Type::kListener)].wanted = true;
+    }
     thread_ = std::thread([this] { Run(); });
   }
   void SetNames(Type type, std::vector<std::string> names);

@@ -1,5 +1,6 @@
 // Mutual TLS in a whole mesh: who is let in, by what name, and what happens when roots are
 // replaced.
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@
 #include "mesh/local/http_client.h"
 #include "mesh/local/load.h"
 #include "mesh/testing/mesh.h"
+#include "tests/route/envoy_peer.h"
 
 namespace {
 
@@ -73,6 +75,25 @@ class MutualTlsTest : public ::testing::Test {
     EXPECT_TRUE(status.ok()) << status;
     return status.ok();
   }
+  // All three steps, each once everybody is ready for it.
+  bool ReplaceRoot() {
+    for (int step = 0; step < 3; ++step) {
+      std::vector<std::string> nodes;
+      for (const auto& peer : mesh_->control_plane()->Status()) {
+        nodes.push_back(peer.peer.node.id());
+      }
+      const absl::Time deadline = absl::Now() + kPatience;
+      auto* const authority = mesh_->control_plane()->authority();
+      absl::Status stepped = authority->TakeNextStep(nodes);
+      while (!stepped.ok() && absl::Now() < deadline) {
+        absl::SleepFor(absl::Milliseconds(20));
+        stepped = authority->TakeNextStep(nodes);
+      }
+      EXPECT_TRUE(stepped.ok()) << "step " << step << ": " << stepped;
+      if (!stepped.ok()) return false;
+    }
+    return true;
+  }
   static std::string Id(const std::string& ns, const std::string& account) {
     return absl::StrCat("spiffe://cluster.local/ns/", ns, "/sa/", account);
   }
@@ -96,6 +117,29 @@ TEST_F(MutualTlsTest, EachHopKnowsWhoAsked) {
     ASSERT_TRUE(line.ok()) << line.status();
     EXPECT_THAT(*line, HasSubstr(row.request));
   }
+}
+
+TEST_F(MutualTlsTest, ADenialNamesTheFileAndLineOfItsRule) {
+  ASSERT_TRUE(mesh_
+                  ->Apply("authz.yaml",
+                          "apiVersion: security.istio.io/v1beta1\n"
+                          "kind: AuthorizationPolicy\n"
+                          "metadata: {name: no-details, namespace: default}\n"
+                          "spec:\n"
+                          "  selector: {matchLabels: {app: details}}\n"
+                          "  action: DENY\n"
+                          "  rules:\n"
+                          "  - to: [{operation: {paths: [/admin]}}]\n"
+                          "  - from: [{source: {principals: ['*/bookinfo-productpage']}}]\n")
+                  .ok());
+  const auto answer = mesh_->Call("productpage-v1-0", "details", "/details/0");
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(answer->status, 403);
+  const auto line = mesh_->WaitForLine(
+      "details-v1-0",
+      "rbac_access_denied_matched_policy[ns[default]-policy[no-details]-rule[1]]{authz.yaml:9:5}");
+  ASSERT_TRUE(line.ok()) << line.status();
+  EXPECT_THAT(*line, HasSubstr("\"GET /details/0 HTTP/1.1\" 403"));
 }
 
 TEST_F(MutualTlsTest, NobodyElseIsLetIn) {
@@ -142,19 +186,8 @@ TEST_F(MutualTlsTest, ThreeRootsInTurnAndNoRequestFails) {
   mesh::local::Load load(load_options);
   auto* const authority = mesh_->control_plane()->authority();
   std::string root = authority->rotation().state.root;
-  for (int step = 0; step < 9; ++step) {
-    std::vector<std::string> nodes;
-    for (const auto& peer : mesh_->control_plane()->Status()) {
-      nodes.push_back(peer.peer.node.id());
-    }
-    const absl::Time deadline = absl::Now() + kPatience;
-    absl::Status stepped = authority->TakeNextStep(nodes);
-    while (!stepped.ok() && absl::Now() < deadline) {
-      absl::SleepFor(absl::Milliseconds(20));
-      stepped = authority->TakeNextStep(nodes);
-    }
-    ASSERT_TRUE(stepped.ok()) << "step " << step << ": " << stepped;
-    if (step % 3 != 2) continue;
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(ReplaceRoot());
     EXPECT_NE(authority->rotation().state.root, root);
     root = authority->rotation().state.root;
   }
@@ -163,6 +196,48 @@ TEST_F(MutualTlsTest, ThreeRootsInTurnAndNoRequestFails) {
   EXPECT_EQ(counts.failed, 0) << counts.requests << " requests; " << counts.failures[0];
   EXPECT_EQ(Page(), "");
   EXPECT_EQ(mesh_->Certificate("details-v1-0")->roots[0].Fingerprint(), root);
+}
+
+// In the places of a caller and of who is called: an Envoy has its certificate and all that it does
+// from the agent beside it.
+TEST_F(MutualTlsTest, AnEnvoyIsAMember) {
+  const absl::StatusOr<std::string> binary = mesh::FindEnvoy();
+  if (!binary.ok()) {
+    if (std::getenv("REQUIRE_PEERS") != nullptr) FAIL() << binary.status().message();
+    GTEST_SKIP() << binary.status().message();
+  }
+  for (const char* pod : {"details-v1-0", "productpage-v1-0"}) {
+    const absl::Status used = mesh_->UseEnvoy(pod, *binary);
+    ASSERT_TRUE(used.ok()) << pod << ": " << used;
+  }
+  const auto await_page = [&] {
+    const absl::Time deadline = absl::Now() + kPatience;
+    while (Page() != "" && absl::Now() < deadline) absl::SleepFor(absl::Milliseconds(20));
+    return Page();
+  };
+  EXPECT_EQ(await_page(), "");  // an Envoy is in sync before its listeners have their secrets
+  const auto line = mesh_->WaitForLine(
+      "details-v1-0", absl::StrCat("\"", Id("default", "bookinfo-productpage"), "\""));
+  ASSERT_TRUE(line.ok()) << line.status();
+  const auto own = mesh_->Certificate("productpage-v1-0");
+  ASSERT_NE(own, nullptr);
+  EXPECT_EQ(Call(own->identity), "HTTP/1.1 200 OK");
+  EXPECT_EQ(Plain(), 0);
+  EXPECT_THAT(Call(std::nullopt), HasSubstr("refused: "));
+  const auto foreign = demo::ForeignIdentity(Id("default", "bookinfo-productpage"));
+  ASSERT_TRUE(foreign.ok()) << foreign.status();
+  EXPECT_THAT(Call(*foreign), HasSubstr("refused: "));
+
+  // And follows when the root is replaced.
+  ASSERT_TRUE(ReplaceRoot());
+  EXPECT_EQ(await_page(), "");
+  // Envoy takes new roots when it has them; who holds a certificate of the old one is then refused.
+  const absl::Time deadline = absl::Now() + kPatience;
+  while (!absl::StrContains(Call(own->identity), "refused: ") && absl::Now() < deadline) {
+    absl::SleepFor(absl::Milliseconds(20));
+  }
+  EXPECT_THAT(Call(own->identity), HasSubstr("refused: ")) << "it is of the root that is gone";
+  EXPECT_EQ(Call(mesh_->Certificate("productpage-v1-0")->identity), "HTTP/1.1 200 OK");
 }
 
 TEST_F(MutualTlsTest, WithoutAControlPlaneItGoesOn) {

@@ -3,10 +3,14 @@
 //
 //   find_worst_tables [--rules 16] [--steps 300] [--seed 1] [TABLE ...]
 //
-// Prints each table that is worse than all before, as the text that worst_tables_test keeps; of
-// TABLEs given, their costs.
+//   find_worst_tables --kept
+//
+// Prints each table that is worse than all before, as the text that kept_tables.cc keeps; of TABLEs
+// given, their costs. --kept: a line of JSON for each table that is kept, and for those of ten
+// rules.
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <random>
 #include <string>
 
@@ -92,10 +96,28 @@ void Search(size_t rules, int steps, uint64_t seed) {
   }
 }
 
+void PrintKept() {
+  const auto print = [](const char* which, const std::vector<KeptTable>& tables) {
+    for (const KeptTable& table : tables) {
+      const Cost cost = Measure(MakeTable(table.genes));
+      std::printf(
+          "{\"which\": \"%s\", \"name\": \"%s\", \"ratio\": %.3f, \"worst_request\": %.3f}\n",
+          which, table.name.c_str(), cost.ratio(), cost.worst_request);
+    }
+  };
+  print("kept", KeptTables());
+  print("ten", TablesOfTen());
+  print("without_case", TablesWithoutCase());
+}
+
 }  // namespace
 }  // namespace mesh::testing
 
 int main(int argc, char** argv) {
+  if (argc == 2 && std::strcmp(argv[1], "--kept") == 0) {
+    mesh::testing::PrintKept();
+    return 0;
+  }
   size_t rules = 16;
   int steps = 300;
   uint64_t seed = 1;

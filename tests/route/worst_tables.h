@@ -45,6 +45,18 @@ Cost Measure(const GeneratedTable& table);
 std::string ToText(const std::vector<RuleGene>& genes);
 std::vector<RuleGene> FromText(const std::string& text);
 
+struct KeptTable {
+  std::string name;
+  std::vector<RuleGene> genes;
+};
+// What was found to be bad, by find_worst_tables or by hand.
+std::vector<KeptTable> KeptTables();
+// Ten rules of each kind, and of all kinds, told apart by path or by a header.
+std::vector<KeptTable> TablesOfTen();
+// More rules than are scanned, without case and without conditions: here each single request
+// counts.
+std::vector<KeptTable> TablesWithoutCase();
+
 }  // namespace mesh::testing
 
 #endif  // TESTS_ROUTE_WORST_TABLES_H_

@@ -33,6 +33,13 @@ Secret RootsSecret(std::string_view name, absl::Span<const tls::Certificate> roo
   return secret;
 }
 
+Secret TextSecret(std::string_view name, std::string text) {
+  Secret secret;
+  secret.set_name(std::string(name));
+  secret.mutable_generic_secret()->mutable_secret()->set_inline_string(std::move(text));
+  return secret;
+}
+
 std::string SecretVersion(const Secret& secret) {
   return absl::BytesToHexString(tls::Sha256(secret.SerializeAsString()));
 }
@@ -208,10 +215,10 @@ void SecretService::Replace(Entries entries) {
   for (const auto& stream : streams) stream->Push();
 }
 
-void SecretService::Set(Secret secret) {
+void SecretService::SetAll(absl::Span<const Secret> secrets) {
   MutexLock lock(&change_);
   Entries next = *entries();
-  Put(&next, secret);
+  for (const Secret& secret : secrets) Put(&next, secret);
   Replace(std::move(next));
 }
 

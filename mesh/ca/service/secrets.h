@@ -32,12 +32,16 @@ namespace mesh::ca {
 // Names that Istio's proxies ask for.
 inline constexpr std::string_view kWorkloadSecret = "default";
 inline constexpr std::string_view kRootsSecret = "ROOTCA";
+// What our agents ask for beside: the keys that verify JWT-SVIDs (jwt_svid.h).
+inline constexpr std::string_view kJwtBundleSecret = "JWTBUNDLE";
 
 using Secret = envoy::extensions::transport_sockets::tls::v3::Secret;
 // A chain and its key.
 Secret CertificateSecret(std::string_view name, const tls::Identity& identity);
 // Roots to trust.
 Secret RootsSecret(std::string_view name, absl::Span<const tls::Certificate> roots);
+// Anything that is no certificate, in plain sight.
+Secret TextSecret(std::string_view name, std::string text);
 // A hash of its content, as SecretService::StreamStatus has it.
 std::string SecretVersion(const Secret& secret);
 
@@ -53,7 +57,9 @@ class SecretService final
       : log_(log), admit_(std::move(admit)) {}
 
   // From now on; every stream that asked for the name and has other content is sent it.
-  void Set(Secret secret);
+  void Set(const Secret& secret) { SetAll({&secret, 1}); }
+  // All in one answer.
+  void SetAll(absl::Span<const Secret> secrets);
   // "default" and "ROOTCA" together.
   void SetWorkload(const WorkloadCertificate::Held& held);
   void Remove(std::string_view name);

@@ -52,8 +52,8 @@ bool IsAscii(const std::string& text) {
 
 // The same for Alphabet::kAscii, on texts of it.
 void CompareAscii(const std::string& regex, std::vector<std::string> texts, const RE2& re2,
-                  RandomRegex* random, Comparison* result) {
-  Budget budget(300'000);
+                  RandomRegex* random, int64_t steps, Comparison* result) {
+  Budget budget(steps);
   const absl::StatusOr<Automaton> automaton = Automaton::FromRegex(regex, budget, Alphabet::kAscii);
   if (!automaton.ok()) return;
   const Automaton ascii = Automaton::Run(ByteSet::Range(0, 127), 0, Node::kUnbounded);
@@ -81,18 +81,18 @@ void CompareAscii(const std::string& regex, std::vector<std::string> texts, cons
 }  // namespace
 
 Comparison CompareWithRe2(const std::string& regex, std::vector<std::string> texts,
-                          RandomRegex* random) {
+                          RandomRegex* random, int64_t steps) {
   Comparison result;
   RE2::Options options;
   options.set_log_errors(false);
   const RE2 re2(regex, options);
   if (!re2.ok()) return result;
   result.outcome = Comparison::Outcome::kUnknown;
-  CompareAscii(regex, texts, re2, random, &result);
+  CompareAscii(regex, texts, re2, random, steps, &result);
   if (!result.disagreement.empty()) return result;
   const absl::StatusOr<Node> tree = Parse(regex);
   if (!tree.ok()) return result;
-  Budget budget(300'000);
+  Budget budget(steps);
   const absl::StatusOr<Automaton> automaton = Automaton::FromTree(*tree, budget);
   if (!automaton.ok()) return result;
   const absl::StatusOr<Automaton> complement = Complement(*automaton, budget);

@@ -3,6 +3,7 @@
 //	spiffe_peer verify CHAIN.pem BUNDLE.pem TRUST_DOMAIN          prints the SPIFFE id
 //	spiffe_peer connect ADDRESS CHAIN.pem KEY.pem BUNDLE.pem ID   a mutual TLS connection to a server that
 //	                                                              must be ID; prints version, group and answer
+//	spiffe_peer workload unix:PATH AUDIENCE                       asks a Workload API for everything, and uses it
 package main
 
 import (
@@ -46,8 +47,10 @@ func main() {
 		answer, err := io.ReadAll(conn)
 		check(err)
 		fmt.Println(tls.VersionName(state.Version), state.CurveID, string(answer))
+	case len(os.Args) == 4 && os.Args[1] == "workload":
+		workload(os.Args[2], os.Args[3])
 	default:
-		fmt.Fprintln(os.Stderr, "usage: spiffe_peer verify|connect ...")
+		fmt.Fprintln(os.Stderr, "usage: spiffe_peer verify|connect|workload ...")
 		os.Exit(64)
 	}
 }

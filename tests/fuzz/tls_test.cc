@@ -3,21 +3,24 @@
 // served.
 //
 // MESH_FUZZ_CONNECTIONS sets how many connections are made (a slice of it by default),
-// MESH_FUZZ_SEED where the random numbers begin.
+// MESH_FUZZ_SEED where the random numbers begin. `tests/fuzz/run tls SECONDS` runs one seed after
+// the other.
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <atomic>
-#include <random>
+#include <memory>
 #include <string>
+#include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "mesh/proxy/tls_testing.h"
+#include "tests/fuzz/damage.h"
 
 namespace mesh::proxy {
 namespace {
 
+using fuzz::Damage;
+using fuzz::FromEnvironment;
 using testing::Connect;
 using testing::HttpListener;
 using testing::InboundListener;
@@ -32,52 +35,6 @@ using testing::TestMesh;
 using testing::ToCluster;
 
 const char kGet[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
-
-uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
-  const char* const text = getenv(name);
-  return text == nullptr ? otherwise : strtoull(text, nullptr, 10);
-}
-
-class Damage {
- public:
-  explicit Damage(uint64_t seed) : random_(seed) {}
-  uint64_t Below(uint64_t n) { return random_() % n; }
-  std::string Bytes(size_t size) {
-    std::string out(size, '\0');
-    for (char& c : out) c = static_cast<char>(random_());
-    return out;
-  }
-  // A few changes: a bit, a byte, a cut, a piece twice, a length.
-  std::string Change(std::string bytes) {
-    for (uint64_t i = Below(4) + 1; i > 0 && !bytes.empty(); --i) {
-      const size_t at = Below(bytes.size());
-      switch (Below(6)) {
-        case 0:
-          bytes[at] = static_cast<char>(bytes[at] ^ (1 << Below(8)));
-          break;
-        case 1:
-          bytes[at] = static_cast<char>(random_());
-          break;
-        case 2:
-          bytes.resize(at);
-          break;
-        case 3:
-          bytes.insert(at, bytes.substr(at, Below(200)));
-          break;
-        case 4:
-          bytes.insert(at, Bytes(Below(40)));
-          break;
-        case 5:
-          bytes[std::min<size_t>(at, 8)] = static_cast<char>(random_());
-          break;
-      }
-    }
-    return bytes;
-  }
-
- private:
-  std::mt19937_64 random_;
-};
 
 // All that the session has to say, now and then damaged; then nothing more follows, so that nobody
 // waits for it, and false is returned.
