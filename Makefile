@@ -50,8 +50,8 @@ sanitize: setup  ## address, undefined-behaviour and thread sanitizers
 clang: setup  ## everything with clang-16, where a warning is an error
 	@third_party/setup/peer libfuzzer >/dev/null && exec bazel build --config=clang --keep_going --show_progress_rate_limit=10 --ui_event_filters=-info -- //mesh/... //tests/... //examples/... //benchmarks/...
 
-fuzz: setup  ## HTTP/1, YAML, tokens, TLS and every port, damaged; SECONDS=600 each
-	@set -e; for name in http1 yaml jwt tls ports; do tests/fuzz/run $$name $(or $(SECONDS),600); done
+fuzz: setup  ## libFuzzer on what others send us: every fuzzer of tests/fuzz/run, or NAME=http1; SECONDS=600 each
+	@for name in $(or $(NAME),$$(tests/fuzz/run --list)); do tests/fuzz/run $$name $(or $(SECONDS),600) || exit; done
 
 fmt: setup  ## formats C++, protos and BUILD files in place
 	@exec tests/format --fix

@@ -3,6 +3,7 @@
 //
 //   meshd --config examples/bookinfo/yaml
 //   meshd --config a.yaml,b/ --config c/ --mesh mesh.yaml
+//   meshd --config a.yaml --state_dir /var/lib/meshd/state    keeps what is in force over a restart
 //   meshd --config a.yaml --ca_dir /var/lib/meshd/ca          with certificates, on port 15012
 
 #include <signal.h>
@@ -25,6 +26,10 @@
 ABSL_FLAG(std::vector<std::string>, config, {},
           "YAML or JSON files and directories, separated by commas; may be given several times");
 ABSL_FLAG(std::string, mesh, "", "a file with one MeshConfig");
+ABSL_FLAG(
+    std::string, state_dir, "",
+    "a directory, mode 0700, where the last good version of each object is kept: what is broken "
+    "while meshd starts stays in force as it was; empty: such objects are left out");
 ABSL_FLAG(std::string, xds_address, "127.0.0.1:15010", "where proxies connect, in plaintext");
 ABSL_FLAG(std::string, monitoring_address, "127.0.0.1:15014",
           "of /ready, /metrics and /debug; empty: none");
@@ -124,6 +129,7 @@ int main(int argc, char** argv) {
   options.world.registry.domain = absl::GetFlag(FLAGS_domain);
   options.world.registry.pod_range = absl::GetFlag(FLAGS_pod_range);
   options.world.registry.expand_deployments = absl::GetFlag(FLAGS_expand_deployments);
+  options.state_directory = absl::GetFlag(FLAGS_state_dir);
   options.keys.allowed = absl::GetFlag(FLAGS_jwks_allow);
   options.log = &log;
   if (!absl::GetFlag(FLAGS_ca_dir).empty()) {

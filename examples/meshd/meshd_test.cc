@@ -2,10 +2,13 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -90,8 +93,57 @@ TEST_F(MeshdTest, ServesAllPathsUntilItIsToldToStop) {
 TEST_F(MeshdTest, ReportsWhatIsWrongAndServesTheRest) {
   Write("a/bad.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {nam: three}\n");
   Run({"--config", root_ / "a", "--xds_address=127.0.0.1:0", "--monitoring_address="});
-  EXPECT_TRUE(AwaitLog("serving generation 1 (1 objects)")) << Log();
+  EXPECT_TRUE(AwaitLog("serving generation 1 (1 object)")) << Log();
   EXPECT_THAT(Log(), HasSubstr("error discovery: " + (root_ / "a/bad.yaml").string() + ":"));
+}
+
+// Through a start in which a file is broken, and on until it is whole again.
+TEST_F(MeshdTest, KeepsWhatIsBrokenWhileItStarts) {
+  const std::vector<std::string> arguments = {
+      "--config", root_ / "a", "--xds_address=127.0.0.1:0",
+      "--monitoring_address=", "--state_dir=" + (root_ / "state").string()};
+  Run(arguments);
+  ASSERT_TRUE(AwaitLog("serving generation 1 (1 object)")) << Log();
+  kill(pid_, SIGTERM);
+  EXPECT_EQ(ExitCode(), 0);
+  Write("a/one.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: one, labels: {a: 5}}\n");
+  Write("a/none.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: none, labels: {a: 5}}\n");
+  Run(arguments);
+  ASSERT_TRUE(AwaitLog("serving generation 1 (1 object)")) << Log();
+  EXPECT_THAT(Log(), HasSubstr("info discovery: in force as before the restart: Namespace one\n"));
+  const std::string said = "/one.yaml:3:";
+  EXPECT_EQ(Log().find(said), Log().rfind(said)) << Log();
+  EXPECT_NE(Log().find(said), std::string::npos) << Log();
+  Write("a/one.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: one, labels: {a: b}}\n");
+  EXPECT_TRUE(AwaitLog("generation 2: 1 changed (Namespace one)\n")) << Log();
+  EXPECT_EQ(Log().find(said), Log().rfind(said)) << Log();
+  kill(pid_, SIGTERM);
+  EXPECT_EQ(ExitCode(), 0);
+  // A file that is gone takes with it what it held, whatever is kept.
+  fs::remove(root_ / "a/one.yaml");
+  Run(arguments);
+  EXPECT_TRUE(AwaitLog("serving generation 0 (0 objects)")) << Log();
+}
+
+// A real one: a file system of 16 KiB for what is kept.
+TEST_F(MeshdTest, AFullDiskOfTheStateStopsNothing) {
+  fs::create_directory(root_ / "state");
+  if (::mount("tmpfs", (root_ / "state").c_str(), "tmpfs", 0, "size=16k,mode=700") != 0) {
+    GTEST_SKIP() << "a file system cannot be mounted here: " << std::strerror(errno);
+  }
+  std::string large = "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: one\n  annotations:\n";
+  for (int i = 0; i < 2000; ++i) large += "    key-" + std::to_string(i) + ": some value\n";
+  Run({"--config", root_ / "a", "--xds_address=127.0.0.1:0",
+       "--monitoring_address=", "--state_dir=" + (root_ / "state").string()});
+  EXPECT_TRUE(AwaitLog("serving generation 1 (1 object)")) << Log();
+  Write("a/one.yaml", large);
+  EXPECT_TRUE(AwaitLog("cannot be kept for the next start: ")) << Log();
+  EXPECT_TRUE(AwaitLog("generation 2: 1 changed (Namespace one)\n")) << Log();
+  Write("a/one.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: one}\n");
+  EXPECT_TRUE(AwaitLog("what is in force is kept for the next start again\n")) << Log();
+  kill(pid_, SIGTERM);
+  EXPECT_EQ(ExitCode(), 0);
+  ::umount((root_ / "state").c_str());
 }
 
 TEST_F(MeshdTest, SaysHowItIsUsed) {

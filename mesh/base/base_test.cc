@@ -4,6 +4,7 @@
 #include "gtest/gtest.h"
 #include "mesh/base/clock.h"
 #include "mesh/base/content_hash.h"
+#include "mesh/base/count.h"
 #include "mesh/base/field_error.h"
 #include "mesh/base/log.h"
 #include "mesh/base/source_position.h"
@@ -51,6 +52,12 @@ TEST(NearestName, ForgivesAThirdOfTheWord) {
   EXPECT_EQ(NearestName("Prefix", {"exact", "prefix"}), "prefix");
   EXPECT_EQ(NearestName("sepc", {"kind", "spec"}), "spec");
   EXPECT_EQ(NearestName("banana", {"exact", "prefix"}), "");
+}
+
+TEST(Count, IsSaidAsAPersonDoes) {
+  EXPECT_EQ(Count(0, "error"), "0 errors");
+  EXPECT_EQ(Count(1, "error"), "1 error");
+  EXPECT_EQ(Count(2, "error"), "2 errors");
 }
 
 TEST(ContentHash, IsTheStandardOne) {

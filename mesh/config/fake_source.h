@@ -52,6 +52,7 @@ class FakeSource final : public Source {
     Unit unit;
     unit.name = name;
     unit.content = ReadYaml(name, yaml);
+    unit.extent = Extent{yaml.size(), !yaml.empty() && yaml.back() == '\n'};
     return unit;
   }
   void Tell(Unit unit) {

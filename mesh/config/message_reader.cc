@@ -275,7 +275,7 @@ void MessageReader::ReadStringMap(const FieldSchema& schema, uint32_t value, Mes
     const auto write = [&out](int field, std::string_view text) {
       out.WriteTag(static_cast<uint32_t>(field) << 3 | kLengthDelimited);
       out.WriteVarint64(text.size());
-      out.WriteRaw(text.data(), static_cast<int>(text.size()));
+      if (!text.empty()) out.WriteRaw(text.data(), static_cast<int>(text.size()));
     };
     for (const Entry& entry : Entries(value)) {
       if (exhausted()) return;

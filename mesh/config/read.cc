@@ -65,6 +65,11 @@ class InputReader {
         1, 1});
     return true;
   }
+  void RefuseLarger() {
+    AddBroken(YamlError{absl::StrCat("the input has more than ", options_.max_bytes,
+                                     " bytes, which are the most that are read"),
+                        1, 1});
+  }
   ReadResult TakeResult() { return std::move(result_); }
 
   ReadResult ReadMesh(std::string_view bytes) {
@@ -505,6 +510,12 @@ std::optional<ReadResult> RefuseSize(std::string_view file, uint64_t bytes,
                                      const ReadOptions& options) {
   InputReader reader(file, options);
   if (!reader.Refuse(bytes)) return std::nullopt;
+  return reader.TakeResult();
+}
+
+ReadResult RefuseLarger(std::string_view file, const ReadOptions& options) {
+  InputReader reader(file, options);
+  reader.RefuseLarger();
   return reader.TakeResult();
 }
 

@@ -96,6 +96,9 @@ ReadResult ReadDocuments(std::string_view file, std::string_view bytes,
 std::optional<ReadResult> RefuseSize(std::string_view file, uint64_t bytes,
                                      const ReadOptions& options = {});
 
+// The same where only that is known: that there is more than is read.
+ReadResult RefuseLarger(std::string_view file, const ReadOptions& options = {});
+
 // The error of the second of two objects with one key: "... is also at a.yaml:3:1, which stays in
 // force: delete one of the two or rename it".
 FieldError DuplicateError(const Resource& first, const Resource& second);

@@ -2,7 +2,9 @@
 #ifndef MESH_CONFIG_SOURCE_H_
 #define MESH_CONFIG_SOURCE_H_
 
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +12,12 @@
 #include "mesh/config/read.h"
 
 namespace mesh::config {
+
+// How a file ends: what tells one that was cut off from the one that it was.
+struct Extent {
+  uint64_t size = 0;       // in bytes
+  bool line_feed = false;  // its last byte is one
+};
 
 // One file, or whatever a source reads as a whole, as it is now.
 struct Unit {
@@ -23,6 +31,9 @@ struct Unit {
   std::string name;
   State state = State::kRead;
   ReadResult content;
+  // Of the bytes that `content` was read from, where the source knows. A unit that was cut off
+  // counts as unreadable.
+  std::optional<Extent> extent;
   absl::Status problem;  // of kUnreadable
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "mesh/base/strings.h"
 #include "mesh/config/validate.h"
@@ -17,6 +18,25 @@ void AddNewErrors(const std::vector<FieldError>& before, const std::vector<Field
   for (const FieldError& error : after) {
     if (known.insert(error.ToString()).second) out->push_back(error);
   }
+}
+
+// Writing ends at a multiple of it where it ends for want of space.
+constexpr uint64_t kBlock = 512;
+
+// What a full disk or a writer that was killed leaves of a file: nothing, or its front up to the
+// middle of a line. Empty where it looks whole.
+std::string CutOff(const std::optional<Extent>& before, const std::optional<Extent>& now) {
+  if (!before.has_value() || !now.has_value() || before->size == 0) return "";
+  if (now->size == 0) {
+    return "is empty, as a full disk or a writer that was killed leaves it; delete it where its "
+           "objects are to go";
+  }
+  if (before->line_feed && !now->line_feed &&
+      (now->size < before->size || now->size % kBlock == 0)) {
+    return "ends in the middle of a line, as a file that was cut off; end it with a line feed "
+           "where it is whole";
+  }
+  return "";
 }
 
 bool SamePlaces(const Resource& a, const Resource& b) {
@@ -36,6 +56,12 @@ Store::Store(Options options)
 // What a unit holds once `unit` has been looked at, given what it held before.
 Store::UnitState Store::NextState(const UnitState& before, Unit unit) const {
   UnitState next;
+  if (unit.state == Unit::State::kRead) {
+    if (std::string problem = CutOff(before.extent, unit.extent); !problem.empty()) {
+      unit.state = Unit::State::kUnreadable;
+      unit.problem = absl::DataLossError(problem);
+    }
+  }
   if (unit.state == Unit::State::kUnreadable) {
     next = before;
     FieldError error;
@@ -45,6 +71,7 @@ Store::UnitState Store::NextState(const UnitState& before, Unit unit) const {
     next.errors = {std::move(error)};
     return next;
   }
+  next.extent = unit.extent;
   // What stays as it last was, since its new version is broken.
   std::set<Key> broken;
   for (ReadObject& object : unit.content.objects) {
@@ -123,10 +150,19 @@ ApplyResult Store::Apply(SourceUpdate update, const std::string& source) {
     const UnitName name(source, unit.name);
     const bool gone = unit.state == Unit::State::kGone;
     const auto at = units_.find(name);
-    const UnitState before = at == units_.end() ? UnitState() : at->second;
+    const auto remembered = remembered_.find(name);
+    const UnitState before = at != units_.end()                ? at->second
+                             : remembered != remembered_.end() ? remembered->second
+                                                               : UnitState();
     UnitState next = gone ? UnitState() : NextState(before, std::move(unit));
     AddNewErrors(before.errors, next.errors, &result.new_errors);
     ReplaceUnit(name, std::move(next), gone, &touched);
+  }
+
+  // It has said all it has: what it did not name is gone.
+  for (auto at = remembered_.lower_bound({source, ""});
+       at != remembered_.end() && at->first.first == source;) {
+    at = remembered_.erase(at);
   }
 
   for (const Key& key : touched) {
@@ -183,6 +219,32 @@ ApplyResult Store::Apply(SourceUpdate update, const std::string& source) {
   }
   result.snapshot = current_;
   return result;
+}
+
+std::vector<KeptUnit> Store::Kept() const {
+  MutexLock lock(&mutex_);
+  std::vector<KeptUnit> kept;
+  for (const auto& [name, unit] : units_) {
+    if (unit.objects.empty()) continue;
+    KeptUnit& out = kept.emplace_back();
+    out.source = name.first;
+    out.name = name.second;
+    out.extent = unit.extent;
+    for (const auto& [key, resource] : unit.objects) out.objects.push_back(resource);
+  }
+  return kept;
+}
+
+void Store::Remember(std::vector<KeptUnit> units) {
+  MutexLock lock(&mutex_);
+  for (KeptUnit& unit : units) {
+    UnitState& state = remembered_[{unit.source, unit.name}];
+    state.extent = unit.extent;
+    for (ResourcePtr& resource : unit.objects) {
+      const Key key = resource->key();
+      state.objects[key] = std::move(resource);
+    }
+  }
 }
 
 SnapshotPtr Store::Current() const {

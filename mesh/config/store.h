@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -40,6 +41,14 @@ struct ApplyResult {
   std::vector<FieldError> new_errors;
 };
 
+// What a unit holds, for the next life of a store.
+struct KeptUnit {
+  std::string source;
+  std::string name;
+  std::optional<Extent> extent;
+  std::vector<ResourcePtr> objects;  // the last good versions
+};
+
 // The rules: an object whose new version has errors stays in force as it last was without, or is
 // not there at all; a unit that cannot be read, or not to its end, loses nothing; an object goes
 // when a unit that was read in full no longer has it; of two objects with one key the one of the
@@ -64,6 +73,13 @@ class Store {
   // `source` tells units of the same name of several sources apart; it orders before their names.
   ApplyResult Apply(SourceUpdate update, const std::string& source = "");
 
+  // All units. Cost: a copy of all pointers.
+  std::vector<KeptUnit> Kept() const;
+  // What was kept of an earlier store counts as what its units held before: for the first Apply of
+  // each source, which has all its units. So an object that is broken now stays in force as it last
+  // was; one that is gone, or whose unit is, does not come back. Before the first Apply.
+  void Remember(std::vector<KeptUnit> units);
+
   // The newest snapshot; the first one is empty and has generation 0.
   SnapshotPtr Current() const;
   // All that is wrong now, by unit.
@@ -75,6 +91,7 @@ class Store {
     // In force, or waiting behind the same object of an earlier unit.
     std::map<Key, ResourcePtr> objects;
     std::vector<FieldError> errors;
+    std::optional<Extent> extent;  // when it was last read whole
   };
 
   UnitState NextState(const UnitState& before, Unit unit) const;
@@ -85,6 +102,8 @@ class Store {
   const Options options_;
   mutable Mutex mutex_;
   std::map<UnitName, UnitState> units_ ABSL_GUARDED_BY(mutex_);
+  // Those of sources that have not said anything yet.
+  std::map<UnitName, UnitState> remembered_ ABSL_GUARDED_BY(mutex_);
   // The units that have an object of a key; the first one's is in force.
   std::map<Key, std::set<UnitName>> owners_ ABSL_GUARDED_BY(mutex_);
   // Errors of keys that several units have.

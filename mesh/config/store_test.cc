@@ -187,6 +187,74 @@ TEST_F(StoreTest, KeepsSourcesApart) {
   EXPECT_EQ(InForce(), "a=v1 b=v1");
 }
 
+// A store that lives on what an earlier one kept.
+class RestartedStoreTest : public ::testing::Test {
+ protected:
+  RestartedStoreTest() {
+    FakeSource source;
+    Store store(Options());
+    source.Set("f", Namespace("a") + Namespace("b"));
+    source.Set("g", Namespace("c"));
+    EXPECT_TRUE(
+        source.Start([&](SourceUpdate update) { store.Apply(std::move(update), "files"); }).ok());
+    store_.Remember(store.Kept());
+  }
+  static Store::Options Options() {
+    return {[](const Resource&) { return std::vector<FieldError>(); }};
+  }
+  std::string Start() {
+    EXPECT_TRUE(source_
+                    .Start([this](SourceUpdate update) {
+                      last_ = store_.Apply(std::move(update), "files");
+                    })
+                    .ok());
+    return InForce();
+  }
+  std::string InForce() const {
+    std::string text;
+    for (const ResourcePtr& r : store_.Current()->List(Kind::kNamespace)) {
+      absl::StrAppend(&text, text.empty() ? "" : " ", r->name(), "=",
+                      r->metadata().labels.at("version"));
+    }
+    return text;
+  }
+
+  Store store_{Options()};
+  FakeSource source_;
+  ApplyResult last_;
+};
+
+TEST_F(RestartedStoreTest, WhatIsBrokenNowStaysAsItWas) {
+  source_.Set("f", Namespace("a", "7") + Namespace("b", "v2"));
+  source_.Set("g", Namespace("c"));
+  EXPECT_EQ(Start(), "a=v1 b=v2 c=v1");
+  EXPECT_EQ(last_.new_errors.size(), 1);
+  source_.Set("f", Namespace("a", "7") + Namespace("b", "v2"));
+  EXPECT_THAT(last_.new_errors, IsEmpty()) << "said once";
+  source_.Set("f", Namespace("a", "v3") + Namespace("b", "v2"));
+  EXPECT_EQ(InForce(), "a=v3 b=v2 c=v1");
+}
+
+TEST_F(RestartedStoreTest, WhatIsGoneDoesNotComeBack) {
+  source_.Set("f", Namespace("b"));
+  EXPECT_EQ(Start(), "b=v1") << "an object, and a file with all it held";
+  source_.Set("g", Namespace("c", "7"));
+  EXPECT_EQ(InForce(), "b=v1") << "a file that was gone knows nothing of before";
+}
+
+TEST_F(RestartedStoreTest, AFileThatDoesNotParseKeepsAllItHeld) {
+  source_.Set("f", "a: b: c\n");
+  EXPECT_EQ(Start(), "a=v1 b=v1");
+}
+
+TEST_F(RestartedStoreTest, AFileThatWasCutOffKeepsAllItHeld) {
+  const std::string whole = Namespace("a") + Namespace("b");
+  source_.Set("f", whole.substr(0, whole.size() - 3));
+  source_.Set("g", "");
+  EXPECT_EQ(Start(), "a=v1 b=v1 c=v1");
+  EXPECT_EQ(last_.new_errors.size(), 2);
+}
+
 TEST_F(StoreTest, HasTheMeshsSettings) {
   EXPECT_EQ(store_.Current()->mesh_config().root_namespace(), "istio-system");
   EXPECT_EQ(store_.Current()->mesh_config_resource(), nullptr);

@@ -7,6 +7,8 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "mesh/base/strings.h"
+#include "mesh/config/surrogates.h"
 
 namespace mesh::config {
 namespace {
@@ -40,6 +42,7 @@ class Places {
   struct Place {
     size_t line = 0;    // 0-based
     size_t column = 0;  // 0-based
+    size_t offset = 0;  // of its byte
   };
   Place Of(const yaml_mark_t& mark) {
     if (same_ && mark.index < bytes_.size()) {
@@ -47,7 +50,7 @@ class Places {
       index_ = offset_ = mark.index;
       line_ = mark.line;
       line_start_ = mark.index - mark.column;
-      return {mark.line, mark.column};
+      return {mark.line, mark.column, mark.index};
     }
     if (mark.index < index_) index_ = offset_ = line_ = line_start_ = 0;
     for (; index_ < mark.index && offset_ < bytes_.size(); ++index_) {
@@ -57,7 +60,7 @@ class Places {
       }
       while (offset_ < bytes_.size() && (bytes_[offset_] & 0xC0) == 0x80) ++offset_;
     }
-    return {line_, offset_ - line_start_};
+    return {line_, offset_ - line_start_, offset_};
   }
 
  private:
@@ -76,15 +79,16 @@ std::string_view View(const yaml_char_t* text) {
 class LibyamlEvents final : public YamlEvents {
  public:
   LibyamlEvents(std::string_view bytes, int first_line)
-      : bytes_(bytes), first_line_(first_line), places_(bytes) {
+      : bytes_(bytes), first_line_(first_line), places_(bytes), pairs_(bytes) {
     ready_ = yaml_parser_initialize(&parser_) == 1;
     if (!ready_) {
       Fail("out of memory", yaml_mark_t{});
       return;
     }
     yaml_parser_set_encoding(&parser_, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&parser_, reinterpret_cast<const unsigned char*>(bytes.data()),
-                                 bytes.size());
+    const std::string_view covered = pairs_.covered();
+    yaml_parser_set_input_string(&parser_, reinterpret_cast<const unsigned char*>(covered.data()),
+                                 covered.size());
   }
   ~LibyamlEvents() override {
     Release();
@@ -126,6 +130,7 @@ class LibyamlEvents final : public YamlEvents {
         out->type = YamlEvent::Type::kScalar;
         out->value = std::string_view(reinterpret_cast<const char*>(event_.data.scalar.value),
                                       event_.data.scalar.length);
+        if (!pairs_.empty()) out->value = pairs_.Restore(out->value, place.offset);
         out->anchor = View(event_.data.scalar.anchor);
         out->tag = View(event_.data.scalar.tag);
         out->plain = event_.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
@@ -178,6 +183,19 @@ class LibyamlEvents final : public YamlEvents {
       error_.column = offset - (newline == std::string_view::npos ? 0 : newline + 1) + 1;
       return;
     }
+    // It points behind the \u, at the digits.
+    if (const size_t at = places_.Of(parser_.problem_mark).offset;
+        problem == "found invalid Unicode character escape code" && at >= 2 &&
+        SurrogatePairs::HalfAt(bytes_, at - 2) >= 0) {
+      yaml_mark_t mark = parser_.problem_mark;
+      mark.index -= 2;
+      mark.column -= 2;
+      Fail(absl::StrCat(Absl(bytes_.substr(at - 2, 6)),
+                        " is half of a character: write both halves, as in \\ud83d\\ude00, or the "
+                        "character itself"),
+           mark);
+      return;
+    }
     std::string message = problem;
     if (parser_.context != nullptr) {
       absl::StrAppend(&message, " ", parser_.context);
@@ -192,6 +210,7 @@ class LibyamlEvents final : public YamlEvents {
   const std::string_view bytes_;
   const int first_line_;
   Places places_;
+  SurrogatePairs pairs_;
   yaml_parser_t parser_;
   yaml_event_t event_;
   bool ready_ = false;

@@ -12,6 +12,7 @@
 
 #include "mesh/analysis/analyze.h"
 #include "mesh/analysis/input.h"
+#include "mesh/base/count.h"
 #include "mesh/base/field_error.h"
 #include "mesh/config/read.h"
 #include "mesh/ctl/finding_formats.h"
@@ -179,7 +180,8 @@ void Analyze(const AnalyzeFlags& flags, Context* context) {
   } else if (flags.output.format == "table") {
     const bool color = flags.output.UseColor(context->out);
     for (const Finding& finding : report.findings) Print(finding, report, color, context->out);
-    context->err << counts[2] << " errors, " << counts[1] << " warnings, " << counts[0] << " infos";
+    context->err << Count(counts[2], "error") << ", " << Count(counts[1], "warning") << ", "
+                 << Count(counts[0], "info");
     if (!report.suppressed.empty())
       context->err << ", " << report.suppressed.size() << " suppressed";
     context->err << "\n";

@@ -53,7 +53,7 @@ TEST(Analyze, TheTableShowsTheLineWithACaretUnderTheField) {
     ^
     remedy: kubectl label namespace a istio-injection=enabled (or disabled, so that it is said)
 )");
-  EXPECT_EQ(outcome.err, "1 errors, 1 warnings, 0 infos\n");
+  EXPECT_EQ(outcome.err, "1 error, 1 warning, 0 infos\n");
 }
 
 TEST(Analyze, JsonHasTheKeysThatToolsRelyOn) {

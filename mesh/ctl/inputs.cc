@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <istream>
-#include <iterator>
 #include <numeric>
 #include <optional>
 #include <ostream>
@@ -27,6 +26,20 @@ void RefuseDuplicates(std::vector<std::string> paths, std::vector<config::ReadRe
   for (size_t i : order) sorted.push_back(std::move((*files)[i]));
   config::RefuseDuplicates(&sorted);
   for (size_t i = 0; i < order.size(); ++i) (*files)[order[i]] = std::move(sorted[i]);
+}
+
+// All of `in`; nothing where it is more than `most`, and then no more of it was read than that.
+std::optional<std::string> ReadStream(std::istream& in, size_t most) {
+  constexpr size_t kBlock = 1 << 16;
+  std::string text;
+  text.reserve(most + kBlock);  // growing would hold what there is twice
+  std::vector<char> block(kBlock);
+  while (in.read(block.data(), kBlock), in.gcount() > 0) {
+    text.append(block.data(), in.gcount());
+    if (text.size() > most) return std::nullopt;
+  }
+  if (text.size() < most / 8) text.shrink_to_fit();
+  return text;
 }
 
 }  // namespace
@@ -64,7 +77,11 @@ InputFiles ReadFiles(const std::vector<std::string>& paths, const config::ReadOp
   };
   for (const std::string& path : paths) {
     if (path == "-") {
-      add("-", std::string(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()));
+      if (std::optional<std::string> text = ReadStream(in, options.max_bytes)) {
+        add("-", *std::move(text));
+      } else {
+        inputs.files.push_back({"-", "", config::RefuseLarger("-", options)});
+      }
       continue;
     }
     const absl::StatusOr<std::vector<std::string>> files = local::ListYamlFiles(path);

@@ -28,6 +28,32 @@ Outcome Validate(const std::string& input, std::vector<std::string> more = {}) {
   return {code, out.str(), err.str()};
 }
 
+// Never ends, and counts what is taken of it.
+class Endless final : public std::streambuf {
+ public:
+  size_t taken() const { return taken_; }
+
+ private:
+  int_type underflow() override {
+    setg(block_, block_, block_ + sizeof(block_));
+    taken_ += sizeof(block_);
+    return traits_type::to_int_type(block_[0]);
+  }
+  char block_[4096] = {};
+  size_t taken_ = 0;
+};
+
+TEST(Validate, StandardInputIsNotReadBeyondWhatAFileMayHave) {
+  Endless endless;
+  std::istream in(&endless);
+  std::ostringstream out, err;
+  EXPECT_EQ(ctl::Run({AddValidate}, {"validate", "-f", "-"}, in, out, err), 1);
+  EXPECT_EQ(err.str(),
+            "-:1:1: the input has more than 52428800 bytes, which are the most that are read\n"
+            "0 valid, 1 invalid, 0 skipped\n");
+  EXPECT_LE(endless.taken(), (50u << 20) + (1 << 17));
+}
+
 constexpr char kGood[] = R"(apiVersion: networking.istio.io/v1alpha3
 kind: VirtualService
 metadata:

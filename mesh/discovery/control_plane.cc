@@ -12,10 +12,12 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "mesh/base/count.h"
 #include "mesh/base/mutex.h"
 #include "mesh/config/store.h"
 #include "mesh/discovery/authority_pages.h"
 #include "mesh/discovery/http_pages.h"
+#include "mesh/discovery/kept_state.h"
 #include "mesh/discovery/key_fetcher.h"
 #include "mesh/discovery/metrics.h"
 #include "mesh/discovery/pages.h"
@@ -31,17 +33,23 @@ constexpr char kComponent[] = "discovery";
 // More objects than this are counted, not named, in one line of the log.
 constexpr size_t kMostNames = 5;
 
+// "VirtualService default/reviews, Service default/ratings, …"
+std::string NamesOf(std::vector<std::string> names) {
+  if (names.size() > kMostNames) {
+    names.resize(kMostNames);
+    names.push_back("…");
+  }
+  return absl::StrJoin(names, ", ");
+}
+
 // "2 changed (VirtualService default/reviews, Service default/ratings)"
 std::string Summary(const std::vector<config::Change>& changes) {
   std::vector<std::string> names;
   for (const config::Change& change : changes) {
-    if (names.size() == kMostNames) {
-      names.push_back("…");
-      break;
-    }
     names.push_back(config::ObjectName(change.key.kind, change.key.ns, change.key.name));
+    if (names.size() > kMostNames) break;
   }
-  return absl::StrCat(changes.size(), " changed (", absl::StrJoin(names, ", "), ")");
+  return absl::StrCat(changes.size(), " changed (", NamesOf(std::move(names)), ")");
 }
 
 // Whether that HOST:PORT can be reached from elsewhere. A name that is not "localhost" may be
@@ -108,6 +116,8 @@ class ControlPlane::Core final : public xds::Observer {
   void Publish(absl::Time since);
   absl::Status StartAuthority();
   void WarnOfPlaintext() const;
+  // Applies what the sources have, with what was in force when a control plane last ran here.
+  absl::Status ApplyFirst(std::vector<SourceChange> changes);
   // Node ids of the proxies that came over TLS.
   std::vector<std::string> SecureNodes() const;
   std::map<std::string, HttpPages::Handler> Pages();
@@ -118,6 +128,7 @@ class ControlPlane::Core final : public xds::Observer {
 
   ControlPlaneOptions options_;
   config::Store store_;
+  std::unique_ptr<KeptState> kept_;  // null: nothing is kept
   Views views_;
   PilotMetrics metrics_;
   std::unique_ptr<Authority> authority_;  // before the server of its services
@@ -151,7 +162,7 @@ absl::Status ControlPlane::Core::Start() {
     MutexLock lock(&mutex_);
     first.swap(queue_);
   }
-  Apply(std::move(first));
+  if (absl::Status status = ApplyFirst(std::move(first)); !status.ok()) return status;
   options_.keys.log = options_.log;
   options_.keys.on_change = [this] {
     MutexLock lock(&mutex_);
@@ -196,8 +207,9 @@ absl::Status ControlPlane::Core::Start() {
   }
   worker_ = std::thread([this] { Work(); });
   Log(LogLevel::kInfo,
-      absl::StrCat("serving generation ", snapshot()->generation(), " (", snapshot()->size(),
-                   " objects): xDS on port ", xds_port(), ", HTTP on port ", monitoring_port(),
+      absl::StrCat("serving generation ", snapshot()->generation(), " (",
+                   Count(snapshot()->size(), "object"), "): xDS on port ", xds_port(),
+                   ", HTTP on port ", monitoring_port(),
                    authority_ == nullptr
                        ? ""
                        : absl::StrCat(", xDS and certificates over TLS on port ", secure_port())));
@@ -219,6 +231,35 @@ void ControlPlane::Core::WarnOfPlaintext() const {
                      ", beyond loopback: whoever reaches them reads the configuration of all "
                      "proxies. Listen on 127.0.0.1 there (meshd: --monitoring_address)"));
   }
+}
+
+absl::Status ControlPlane::Core::ApplyFirst(std::vector<SourceChange> changes) {
+  if (options_.state_directory.empty()) {
+    Apply(std::move(changes));
+    return absl::OkStatus();
+  }
+  auto kept = KeptState::Open(options_.state_directory, options_.log);
+  if (!kept.ok()) return kept.status();
+  std::vector<config::KeptUnit> units = (*kept)->Load();
+  std::vector<config::ResourcePtr> before;
+  for (const config::KeptUnit& unit : units) {
+    before.insert(before.end(), unit.objects.begin(), unit.objects.end());
+  }
+  store_.Remember(std::move(units));
+  Apply(std::move(changes));
+  std::vector<std::string> names;
+  const config::SnapshotPtr snapshot = store_.Current();
+  for (const config::ResourcePtr& object : before) {
+    if (snapshot->Find(object->kind(), object->ns(), object->name()) == object) {
+      names.push_back(object->ObjectName());
+    }
+  }
+  if (!names.empty()) {
+    Log(LogLevel::kInfo, absl::StrCat("in force as before the restart: ", NamesOf(names)));
+  }
+  kept_ = *std::move(kept);
+  kept_->Save(store_.Kept());
+  return absl::OkStatus();
 }
 
 absl::Status ControlPlane::Core::StartAuthority() {
@@ -252,6 +293,7 @@ void ControlPlane::Core::Stop() {
   for (ControlPlaneOptions::NamedSource& named : options_.sources) named.source->Stop();
   if (keys_ != nullptr) keys_->Stop();
   if (worker_.joinable()) worker_.join();
+  if (kept_ != nullptr) kept_->Stop();
   if (pages_ != nullptr) pages_->Stop();
   if (xds_ != nullptr) xds_->Stop();
   if (authority_ != nullptr) authority_->Stop();
@@ -317,6 +359,7 @@ bool ControlPlane::Core::Apply(std::vector<SourceChange> changes) {
     Log(LogLevel::kInfo,
         absl::StrCat("generation ", result.snapshot->generation(), ": ", Summary(result.changes)));
   }
+  if (changed && kept_ != nullptr) kept_->Save(store_.Kept());
   return changed;
 }
 

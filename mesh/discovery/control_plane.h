@@ -59,6 +59,10 @@ struct ControlPlaneOptions {
   absl::Duration debounce = absl::Milliseconds(10);
   absl::Duration debounce_max = absl::Seconds(1);
 
+  // Where the last good version of each object is kept over a restart (kept_state.h); empty:
+  // nowhere.
+  std::string state_directory;
+
   std::string identifier = "meshd";  // "meshd" in the rows of /debug/syncz
   std::string version = kVersion;    // of /version and pilot_info
   LogSink* log = LogSink::Null();    // components "discovery" and "xds"; outlives this
@@ -70,8 +74,8 @@ struct ControlPlaneOptions {
 //
 // Threads: "discovery", which reads changes and indexes them; "key-fetcher"; the xDS server's own,
 // which translates (xds::Server); five for HTTP, if there is HTTP; the authority's, if there is
-// one; those of the sources; gRPC's. All methods are thread-safe. Any number of control planes may
-// live in one process.
+// one; "kept-state", if there is a directory for it; those of the sources; gRPC's. All methods are
+// thread-safe. Any number of control planes may live in one process.
 class ControlPlane {
  public:
   // Reads all sources once before it listens, so that no proxy ever sees half a configuration.

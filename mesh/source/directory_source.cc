@@ -43,35 +43,7 @@ std::vector<std::string> AllPaths(const DirectorySourceOptions& options) {
   return paths;
 }
 
-// Writing ends at a multiple of it where it ends for want of space.
-constexpr size_t kBlock = 512;
-
-// How a file ended when it was last read whole.
-struct FileEnd {
-  size_t size = 0;
-  bool line_feed = false;
-};
-
-// What a full disk or a writer that was killed leaves of a file: nothing, or its front up to the
-// middle of a line. Empty where it looks whole.
-std::string CutOff(const FileEnd& before, const std::string& bytes) {
-  if (before.size == 0) return "";
-  if (bytes.empty()) {
-    return "is empty, as a full disk or a writer that was killed leaves it; delete it where its "
-           "objects are to go";
-  }
-  if (before.line_feed && bytes.back() != '\n' &&
-      (bytes.size() < before.size || bytes.size() % kBlock == 0)) {
-    return "ends in the middle of a line, as a file that was cut off; end it with a line feed "
-           "where "
-           "it is whole";
-  }
-  return "";
-}
-
-// `end` is that of the file when it was last read whole, and is brought up to date; may be null.
-config::Unit ReadUnit(const DirectorySourceOptions& options, const std::string& path,
-                      FileEnd* end = nullptr) {
+config::Unit ReadUnit(const DirectorySourceOptions& options, const std::string& path) {
   config::Unit unit;
   unit.name = path;
   const absl::StatusOr<std::string> bytes = ReadFile(path, options.read.max_bytes);
@@ -80,15 +52,11 @@ config::Unit ReadUnit(const DirectorySourceOptions& options, const std::string& 
     return unit;
   }
   unit.problem = bytes.status();
-  if (bytes.ok() && end != nullptr) {
-    const std::string problem = CutOff(*end, *bytes);
-    if (!problem.empty()) unit.problem = absl::DataLossError(problem);
-  }
   if (!unit.problem.ok()) {
     unit.state = config::Unit::State::kUnreadable;
     return unit;
   }
-  if (end != nullptr) *end = {bytes->size(), !bytes->empty() && bytes->back() == '\n'};
+  unit.extent = config::Extent{bytes->size(), !bytes->empty() && bytes->back() == '\n'};
   unit.content = path == options.mesh_config ? config::ReadMeshConfig(path, *bytes, options.read)
                                              : config::ReadYaml(path, *bytes, options.read);
   return unit;
@@ -322,7 +290,7 @@ class DirectorySource::Follower {
       const auto known = files_.find(path);
       if (known != files_.end() && known->second == stamp) continue;
       if (known != files_.end() && being_written_.count(path) > 0) continue;
-      config::Unit unit = ReadUnit(options_, path, &ends_[path]);
+      config::Unit unit = ReadUnit(options_, path);
       if (unit.state == config::Unit::State::kGone) continue;
       files_[path] = stamp;
       update.units.push_back(std::move(unit));
@@ -340,7 +308,6 @@ class DirectorySource::Follower {
       }
       update.units.push_back(GoneUnit(path));
       being_written_.erase(path);
-      ends_.erase(path);
       file = files_.erase(file);
     }
     for (const auto& [path, problem] : tree.unreadable) {
@@ -354,7 +321,7 @@ class DirectorySource::Follower {
         update.units.push_back(GoneUnit(path));  // only the complaint is
       } else if (std::none_of(update.units.begin(), update.units.end(),
                               [&, p = &path](const config::Unit& u) { return u.name == *p; })) {
-        update.units.push_back(ReadUnit(options_, path, &ends_[path]));
+        update.units.push_back(ReadUnit(options_, path));
       }
     }
     unreadable_ = std::move(tree.unreadable);
@@ -374,7 +341,6 @@ class DirectorySource::Follower {
         if (std::find(paths_.begin(), paths_.end(), path) != paths_.end()) {
           everything_ = true;  // one of the paths themselves
         } else if (files_.erase(path) > 0) {
-          ends_.erase(path);
           update.units.push_back(GoneUnit(path));
         }
         continue;
@@ -384,7 +350,7 @@ class DirectorySource::Follower {
       const auto known = files_.find(path);
       if (known != files_.end() && known->second == stamp) continue;
       if (S_ISLNK(link.st_mode)) everything_ = true;  // to watch what it points to
-      config::Unit unit = ReadUnit(options_, path, &ends_[path]);
+      config::Unit unit = ReadUnit(options_, path);
       if (unit.state == config::Unit::State::kGone) {
         everything_ = true;
         continue;
@@ -414,7 +380,6 @@ class DirectorySource::Follower {
   std::set<std::string> listed_;            // directories whose files are ours
   std::set<std::string> link_directories_;  // directories that links lead to
   std::map<std::string, FileStamp> files_;
-  std::map<std::string, FileEnd> ends_;
   std::map<std::string, absl::Status> unreadable_;
   std::set<std::string> being_written_;
   std::set<std::string> marked_;
