@@ -55,10 +55,11 @@ Json MatchJson(const RouteTable& table, const WrittenRequest& written, bool expl
   json["path_rewrite"] = "";
   json["host_rewrite"] = "";
   json["timeout"] = "";
+  const http::HeaderList seen = written.WithPseudoHeaders();
   if (route != nullptr) {
     if (const auto* forward = std::get_if<action::Forward>(&route->action)) {
       const action::ClusterChoice choice =
-          action::PickCluster(*forward, request.headers, written.random);
+          action::PickCluster(*forward, seen.view(), written.random);
       json["cluster"] = std::string(choice.cluster);
       for (const action::WeightedCluster& one : forward->weighted) {
         json["weighted"].push_back({{"cluster", one.name}, {"weight", one.weight}});
@@ -105,13 +106,14 @@ void PrintMatch(const RouteTable& table, const WrittenRequest& written, bool exp
     out << "  rule " << table.RuleText(why.match.virtual_host, why.match.rule) << "\n";
   }
   out << "  -> " << FateOf(*table.config, why.match) << "\n";
-  if (const action::Route* route = table.config->RouteOf(why.match)) {
+  if (table.config->RouteOf(why.match) != nullptr) {
     const Json json = MatchJson(table, written, false);
     for (const char* key : {"cluster", "path_rewrite", "host_rewrite", "redirect", "timeout"}) {
       const std::string value = json[key].get<std::string>();
-      if (!value.empty()) out << "     " << key << ": " << value << "\n";
+      if (value.empty()) continue;
+      const bool no_timeout = std::string_view(key) == "timeout" && value == "0";
+      out << "     " << key << ": " << (no_timeout ? "none" : value) << "\n";
     }
-    (void)route;
   }
 }
 
@@ -376,10 +378,12 @@ void AddRoute(CLI::App* root, Context* context) {
   command->add_option("--random", match->random, "the random value for weights and fractions");
   command->add_option("--from-log", match->log, "ask for each line of an access log");
   command->add_flag("--explain", match->explain, "why each earlier rule was not taken");
-  AddExamples(command, {"meshctl route match -f rds.yaml GET http://shop.example/cart",
-                        "meshctl route match -f istio/ --proxy productpage-v1-0.default GET "
-                        "http://reviews:9080/reviews/0 -H 'end-user: jason' --explain",
-                        "meshctl route match -f rds.yaml --from-log access.log -o json"});
+  AddExamples(command,
+              {"bin/meshctl route match -f examples/routes/shop.yaml GET http://shop.example/cart",
+               "bin/meshctl route match -f examples/bookinfo/yaml --proxy productpage-v1-0.default "
+               "GET http://reviews:9080/reviews/0 -H 'end-user: jason' --explain",
+               "bin/meshctl route match -f examples/routes/shop.yaml --from-log "
+               "examples/routes/access.log -o json"});
   command->callback([match, context] { RunMatch(*match, context); });
 
   auto prove = std::make_shared<ProveFlags>();
@@ -387,8 +391,10 @@ void AddRoute(CLI::App* root, Context* context) {
   AddRouteSourceFlags(command, &prove->source);
   AddOutputFlags(command, &prove->output);
   command->add_option("--steps", prove->steps, "how much work at most (some ten nanoseconds each)");
-  AddExamples(command, {"meshctl route prove -f rds.yaml", "meshctl route prove -f istio/",
-                        "meshctl route prove -f istio/ --proxy productpage-v1-0.default -o json"});
+  AddExamples(command,
+              {"bin/meshctl route prove -f examples/routes/shop.yaml",
+               "bin/meshctl route prove -f examples/bookinfo/yaml --proxy productpage-v1-0.default",
+               "bin/meshctl route prove -f examples/routes/shop.yaml -o json"});
   command->callback([prove, context] { RunProve(*prove, context); });
 
   auto diff = std::make_shared<DiffFlags>();
@@ -401,9 +407,11 @@ void AddRoute(CLI::App* root, Context* context) {
                       "namespace of objects that name none");
   command->add_option("--from-log", diff->log, "only for the requests of an access log");
   AddOutputFlags(command, &diff->output);
-  AddExamples(command, {"meshctl route diff --before old.yaml --after new.yaml",
-                        "meshctl route diff --before main/ --after branch/ -o json",
-                        "meshctl route diff --before a.yaml --after b.yaml --from-log access.log"});
+  const std::string before_and_after =
+      "bin/meshctl route diff --before examples/routes/shop.yaml "
+      "--after examples/routes/shop-next.yaml";
+  AddExamples(command, {before_and_after, before_and_after + " -o json",
+                        before_and_after + " --from-log examples/routes/access.log"});
   command->callback([diff, context] { RunDiff(*diff, context); });
 }
 

@@ -4,6 +4,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "mesh/base/strings.h"
 #include "mesh/http/host.h"
 
@@ -18,6 +19,15 @@ route::Request WrittenRequest::AsRequest() const {
   request.headers = headers.view();
   request.random = random;
   return request;
+}
+
+http::HeaderList WrittenRequest::WithPseudoHeaders() const {
+  http::HeaderList all = headers;
+  all.Set(":authority", authority);
+  all.Set(":method", method);
+  all.Set(":path", path);
+  all.Set(":scheme", scheme);
+  return all;
 }
 
 std::string WrittenRequest::ToString() const {
@@ -87,8 +97,8 @@ std::optional<WrittenRequest> ParseLogLine(std::string_view line) {
     request.path = text("path");
     request.authority = text("authority");
   } else {
-    // The quoted fields: request, two of Istio's, x-forwarded-for, user agent, request id,
-    // authority.
+    // The quoted fields: request, two of Istio's (one since Istio 1.9, which writes the response
+    // code's details before it, unquoted), x-forwarded-for, user agent, request id, authority.
     std::vector<std::string_view> quoted;
     for (size_t at = line.find('"'); at != std::string_view::npos; at = line.find('"', at)) {
       const size_t end = line.find('"', at + 1);
@@ -103,9 +113,17 @@ std::optional<WrittenRequest> ParseLogLine(std::string_view line) {
     if (one == std::string_view::npos || two <= one) return std::nullopt;
     request.method = std::string(first.substr(0, one));
     request.path = std::string(first.substr(one + 1, two - one - 1));
-    if (quoted.size() > 6) {
-      request.authority = std::string(quoted[6]);
-      if (quoted[4] != "-") request.headers.Add("user-agent", quoted[4]);
+    size_t authority = 6;
+    if (quoted.size() > 1) {
+      const char* const behind = first.data() + first.size() + 1;
+      const std::string_view codes(behind, quoted[1].data() - 1 - behind);
+      const std::vector<std::string> words = absl::StrSplit(Absl(codes), ' ', absl::SkipEmpty());
+      if (words.size() > 2) authority = 5;
+    }
+    if (quoted.size() > authority) {
+      request.authority = std::string(quoted[authority]);
+      const std::string_view agent = quoted[authority - 2];
+      if (agent != "-") request.headers.Add("user-agent", agent);
     }
   }
   if (request.method.empty() || request.authority.empty() || request.path.empty()) {

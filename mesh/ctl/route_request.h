@@ -28,6 +28,8 @@ struct WrittenRequest {
 
   // Valid as long as this object stays where it is. x-forwarded-proto is the scheme unless given.
   route::Request AsRequest() const;
+  // The headers and :authority, :method, :path, :scheme among them, as cluster_header sees them.
+  http::HeaderList WithPseudoHeaders() const;
   std::string ToString() const;  // "GET http://shop.example/cart"
 };
 
@@ -37,8 +39,8 @@ absl::StatusOr<WrittenRequest> ParseUrl(const std::string& method, std::string_v
 // "x-user: jason".
 absl::Status AddHeaderLine(std::string_view line, WrittenRequest* request);
 
-// One line of an access log: Istio's default text format, or JSON with method, path, authority.
-// Nothing where it is neither.
+// One line of an access log: Istio's default text format, of 1.7 or of today, or JSON with method,
+// path, authority. Nothing where it is neither.
 std::optional<WrittenRequest> ParseLogLine(std::string_view line);
 
 // What a route does to a request, in one line: "cluster reviews-v1", "301 http://x/", "404".

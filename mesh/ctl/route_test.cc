@@ -146,6 +146,23 @@ virtual_hosts:
   EXPECT_EQ(json[0]["after"], "cluster web");
 }
 
+TEST_F(RouteVerbTest, AClusterCanBeNamedByTheAuthority) {
+  const std::string config = Write("by_authority.yaml", R"(name: shop
+virtual_hosts:
+- name: shop
+  domains: ["*"]
+  routes:
+  - match: {prefix: /}
+    route: {cluster_header: ":authority"}
+)");
+  EXPECT_EQ(Run({"route", "match", "-f", config, "GET", "http://some_cluster/", "-o", "json"}), 0);
+  EXPECT_EQ(Json()["cluster"], "some_cluster");
+  const std::string tests = Write("by_authority_tests.yaml",
+                                  "tests:\n- test_name: named\n  input: {authority: some_cluster, "
+                                  "path: /}\n  validate: {cluster_name: some_cluster}\n");
+  EXPECT_EQ(Run({"route", "test", "--config", config, "--tests", tests}), 0) << out_.str();
+}
+
 TEST_F(RouteVerbTest, AccessLogsCanBeAsked) {
   const std::string log =
       Write("access.log",
@@ -154,6 +171,50 @@ TEST_F(RouteVerbTest, AccessLogsCanBeAsked) {
   EXPECT_EQ(Run({"route", "match", "-f", config_, "--from-log", log, "-o", "json"}), 0);
   ASSERT_EQ(Json().size(), 1u) << out_.str() << err_.str();
   EXPECT_EQ(Json()[0]["redirect"], "http://shop.example/new");
+}
+
+TEST_F(RouteVerbTest, AccessLogsOfTodaysIstioCanBeAsked) {
+  const std::string log =
+      Write("today.log",
+            "[2026-01-01T00:00:00Z] \"GET /old HTTP/1.1\" 200 - via_upstream - \"-\" 0 5 "
+            "1 1 \"-\" \"curl\" \"id\" \"shop.example\" \"10.0.0.1:80\" x\n");
+  EXPECT_EQ(Run({"route", "match", "-f", config_, "--from-log", log, "-o", "json"}), 0);
+  ASSERT_EQ(Json().size(), 1u) << out_.str() << err_.str();
+  EXPECT_EQ(Json()[0]["redirect"], "http://shop.example/new");
+}
+
+// The words of a command line; what stands in '' is one.
+std::vector<std::string> Words(const std::string& line) {
+  std::vector<std::string> words(1);
+  bool quoted = false;
+  for (const char c : line) {
+    if (c == '\'') {
+      quoted = !quoted;
+    } else if (c == ' ' && !quoted) {
+      words.emplace_back();
+    } else {
+      words.back() += c;
+    }
+  }
+  return words;
+}
+
+TEST_F(RouteVerbTest, TheHelpsExamplesRunFromTheTopOfTheSourceTree) {
+  for (const char* verb : {"test", "match", "prove", "diff"}) {
+    Run({"route", verb, "--help"});
+    std::istringstream help(out_.str() + err_.str());
+    int examples = 0;
+    for (std::string line; std::getline(help, line);) {
+      const std::string start = "  bin/meshctl ";
+      if (line.compare(0, start.size(), start) != 0) continue;
+      ++examples;
+      const int code = Run(Words(line.substr(start.size())));
+      EXPECT_TRUE(code == 0 || code == 1 || code == 79) << line << "\n" << code << err_.str();
+      EXPECT_EQ(err_.str(), "") << line;
+      EXPECT_NE(out_.str(), "") << line;
+    }
+    EXPECT_EQ(examples, 3) << verb;
+  }
 }
 
 }  // namespace

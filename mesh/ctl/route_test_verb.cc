@@ -87,13 +87,15 @@ class Runner {
     if (match.found()) reached.emplace(match.virtual_host, match.rule);
     const action::Route* route = config_.RouteOf(match);
     const auto* forward = route == nullptr ? nullptr : std::get_if<action::Forward>(&route->action);
+    const http::HeaderList all_headers = written.WithPseudoHeaders();
     action::ClusterChoice choice;
     action::RequestTarget target{written.authority, written.path};
     http::HeaderList request_headers = written.headers;
     http::HeaderList response_headers;
     AddHeaders(input.value("additional_response_headers", Json::array()), &response_headers);
     if (forward != nullptr) {
-      choice = action::PickCluster(*forward, request.headers, written.random, std::nullopt, &facts);
+      choice =
+          action::PickCluster(*forward, all_headers.view(), written.random, std::nullopt, &facts);
       action::ApplyRequest(config_, match, choice, request, nullptr, &target, &request_headers);
     }
     if (route != nullptr) {
@@ -328,9 +330,10 @@ void AddRouteTest(CLI::App* route, Context* context) {
   command->add_flag("--coverage", flags->coverage, "list the routes that no test reaches");
   command->add_option("-o", flags->format, "table, json, yaml or junit")
       ->check(CLI::IsMember({"table", "json", "yaml", "junit"}));
-  AddExamples(command, {"meshctl route test --config rds.yaml --tests tests.yaml",
-                        "meshctl route test --config rds.yaml --tests tests.yaml --coverage",
-                        "meshctl route test --config rds.yaml --tests tests.yaml -o junit"});
+  const std::string shop =
+      "bin/meshctl route test --config examples/routes/shop.yaml "
+      "--tests examples/routes/tests.yaml";
+  AddExamples(command, {shop, shop + " --coverage", shop + " -o junit"});
   command->callback([flags, context] { RunRouteTest(*flags, context); });
 }
 
