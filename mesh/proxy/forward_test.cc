@@ -60,6 +60,24 @@ TEST(ForwardTest, ARequestAndItsResponse) {
   EXPECT_FALSE(r.Has("connection"));
 }
 
+TEST(ForwardTest, AHeaderNamesTheCluster) {
+  Server server(Server::Answering(Mirror));
+  const auto routes = [](const std::string& header) {
+    return absl::StrCat(
+        R"({"name":"all","domains":["*"],"routes":[{"match":{"prefix":"/"},"route":{"cluster_header":")",
+        header, R"("}}]})");
+  };
+  auto proxy = StartProxy({.clusters = {StaticCluster("up", {server.port()})},
+                           .listeners = {HttpListener(routes("x-to"), "", "by_header"),
+                                         HttpListener(routes(":authority"), "", "by_host")}});
+  Peer one = Connect(proxy->ListenerPort("by_header"));
+  EXPECT_EQ(Ask(one, "GET / HTTP/1.1\r\nHost: a\r\nX-To: up\r\n\r\n").status(), 200);
+  EXPECT_EQ(Ask(one, "GET / HTTP/1.1\r\nHost: up\r\n\r\n").status(), 503);
+  Peer other = Connect(proxy->ListenerPort("by_host"));
+  EXPECT_EQ(Ask(other, "GET / HTTP/1.1\r\nHost: up\r\n\r\n").status(), 200);
+  EXPECT_EQ(Ask(other, kGet).status(), 503);
+}
+
 TEST(ForwardTest, ConnectionsAreKeptOnBothSides) {
   Server server(Server::Answering(Mirror));
   auto proxy = Simple(server);
