@@ -303,6 +303,7 @@ absl::Status LocalMesh::StartAll() {
                     "/mesh"),
        "--expand_deployments=false",  // the pods that run are written as Pods
        absl::StrCat("--mesh=", options_.run_directory, "/mesh.yaml"),
+       absl::StrCat("--state_dir=", options_.run_directory, "/state"),
        absl::StrCat("--xds_address=", control_address_, ":", xds_port_),
        absl::StrCat("--monitoring_address=", control_address_, ":", monitoring_port_)},
       LogFile(kControlPlane)};
