@@ -1,6 +1,8 @@
 #include "tests/route/envoy_peer.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/socket.h>
@@ -81,6 +83,18 @@ absl::StatusOr<std::string> FindEnvoy() {
   }
   return absl::NotFoundError(
       absl::StrCat("no Envoy below ", venv.string(), "; third_party/setup/peer envoy installs it"));
+}
+
+uint16_t FreePort() {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address));
+  socklen_t size = sizeof(address);
+  ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
+  ::close(fd);
+  return ntohs(address.sin_port);
 }
 
 absl::StatusOr<std::unique_ptr<EnvoyPeer>> EnvoyPeer::Start(const std::string& binary,

@@ -2,6 +2,7 @@
 #ifndef TESTS_ROUTE_ENVOY_PEER_H_
 #define TESTS_ROUTE_ENVOY_PEER_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -15,6 +16,9 @@ namespace mesh {
 // The path of the binary: ENVOY_BINARY, or what third_party/setup/peer has put into the cache.
 // NotFound says where it was looked for.
 absl::StatusOr<std::string> FindEnvoy();
+
+// A TCP port of 127.0.0.1 that nobody has now; somebody else may take it before it is bound.
+uint16_t FreePort();
 
 // One process with one worker, one table a listener, each on a socket of its own below `directory`.
 // Ends with the object.

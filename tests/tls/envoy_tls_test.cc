@@ -1,7 +1,4 @@
 // Mutual TLS with a real Envoy on the other side: Envoy calls us, we call Envoy.
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -38,18 +35,6 @@ using proxy::testing::TestMesh;
 using proxy::testing::ToCluster;
 
 const char kGet[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
-
-uint16_t FreePort() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address));
-  socklen_t size = sizeof(address);
-  ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
-  ::close(fd);
-  return ntohs(address.sin_port);
-}
 
 class EnvoyTlsTest : public ::testing::Test {
  protected:

@@ -1,9 +1,6 @@
 // A real Envoy as a proxy of our control plane: it takes what it is sent, follows edits without
 // failing a request, and does not notice when the control plane is restarted.
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -41,18 +38,6 @@ void Write(const fs::path& path, const std::string& text) {
   const fs::path beside = path.string() + ".tmp";
   std::ofstream(beside, std::ios::binary) << text;
   fs::rename(beside, path);
-}
-
-int FreePort() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address));
-  socklen_t size = sizeof(address);
-  ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
-  ::close(fd);
-  return ntohs(address.sin_port);
 }
 
 // An application that answers everything with one word.
