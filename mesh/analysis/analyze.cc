@@ -325,7 +325,8 @@ void Report(std::string_view code, const UnreadObject& object, const SourcePosit
 }
 
 std::vector<Finding> Analyze(const config::Snapshot& snapshot, const Options& options) {
-  const Facts facts(snapshot, options);
+  // The facts go before the snapshot does.
+  const Facts facts(config::SnapshotPtr(config::SnapshotPtr(), &snapshot), options);
   Findings findings;
   for (const Check& check : AllChecks()) {
     if (options.checks.empty() || std::find(options.checks.begin(), options.checks.end(),

@@ -1,6 +1,7 @@
 #include "mesh/analysis/facts.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -30,6 +31,25 @@ std::string Join(std::string_view a, std::string_view b) {
 }
 std::string Join(std::string_view a, std::string_view b, std::string_view c) {
   return Join(Join(a, b), c);
+}
+
+// What a world of rules is made of.
+constexpr Kind kRules[] = {Kind::kVirtualService, Kind::kDestinationRule};
+
+config::SnapshotPtr WithoutServices(const config::Snapshot& snapshot) {
+  std::vector<Kind> others;
+  for (const config::KindInfo& info : config::AllKinds()) {
+    const bool rules = std::find(std::begin(kRules), std::end(kRules), info.kind) !=
+                       std::end(kRules);
+    if (!rules && info.kind != Kind::kMeshConfig) others.push_back(info.kind);
+  }
+  return snapshot.WithOnly(others, {});
+}
+
+bool SameRules(const config::Snapshot& a, const config::Snapshot& b) {
+  return std::all_of(std::begin(kRules), std::end(kRules), [&](Kind kind) {
+    return a.List(kind).data() == b.List(kind).data() && a.List(kind).size() == b.List(kind).size();
+  });
 }
 
 }  // namespace
@@ -67,9 +87,9 @@ std::string ToString(const Labels& labels) {
   return text;
 }
 
-Facts::Facts(const config::Snapshot& snapshot, const Options& options)
-    : snapshot_(&snapshot), options_(&options) {
-  for (const config::ResourcePtr& ns : snapshot.List(Kind::kNamespace)) {
+Facts::Facts(config::SnapshotPtr snapshot, const Options& options)
+    : snapshot_(std::move(snapshot)), followed_(snapshot_), options_(&options) {
+  for (const config::ResourcePtr& ns : snapshot_->List(Kind::kNamespace)) {
     namespaces_.insert(ns->name());
     const Labels& labels = ns->metadata().labels;
     const auto injection = labels.find("istio-injection");
@@ -85,7 +105,7 @@ Facts::Facts(const config::Snapshot& snapshot, const Options& options)
   AddWorkloads();
   AddServices();
   AddServiceEntries();
-  for (const config::ResourcePtr& rule : snapshot.List(Kind::kDestinationRule)) {
+  for (const config::ResourcePtr& rule : snapshot_->List(Kind::kDestinationRule)) {
     AddSubsets(*rule);
   }
 }
@@ -113,12 +133,16 @@ bool Facts::CanFollow(Kind kind) {
 void Facts::Replace(const config::Resource* before, const config::Resource* after) {
   if (before != nullptr && before->kind() == Kind::kDestinationRule) RemoveSubsets(*before);
   if (after != nullptr && after->kind() == Kind::kDestinationRule) AddSubsets(*after);
-  rules_world_ = nullptr;
 }
 
-void Facts::Follow(const config::Snapshot& snapshot, const Options& options) {
-  if (snapshot_ != &snapshot) rules_world_ = nullptr;
-  snapshot_ = &snapshot;
+void Facts::Follow(config::SnapshotPtr snapshot, const Options& options) {
+  followed_ = snapshot;
+  LookAt(std::move(snapshot), options);
+}
+
+void Facts::LookAt(config::SnapshotPtr part, const Options& options) {
+  if (snapshot_ != part) rules_of_part_ = nullptr;
+  snapshot_ = std::move(part);
   options_ = &options;
 }
 
@@ -293,19 +317,32 @@ const UnreadObject* Facts::FindUnread(const std::string& kind, const std::string
   return found == unread_.end() ? nullptr : found->second;
 }
 
-const translate::World& Facts::rules_world() const {
-  if (rules_world_ == nullptr) {
-    std::vector<config::ResourcePtr> resources;
-    for (Kind kind : {Kind::kVirtualService, Kind::kDestinationRule, Kind::kAuthorizationPolicy}) {
-      const auto list = snapshot_->List(kind);
-      resources.insert(resources.end(), list.begin(), list.end());
-    }
-    if (const config::ResourcePtr mesh = snapshot_->mesh_config_resource()) {
-      resources.push_back(mesh);
-    }
-    rules_world_ = translate::World::Build(config::Snapshot::Of(std::move(resources)));
+const translate::World& Facts::world() const {
+  if (world_ == nullptr || &world_->snapshot() != followed_.get()) {
+    world_ = translate::World::Build(followed_, {},
+                                     world_ != nullptr ? world_.get() : followed_rules_.get());
   }
-  return *rules_world_;
+  return *world_;
+}
+
+const translate::World& Facts::followed_rules() const {
+  // Another snapshot has taken its place where a list that it shares is another one.
+  const config::SnapshotPtr rules = WithoutServices(*followed_);
+  if (followed_rules_ == nullptr || !SameRules(followed_rules_->snapshot(), *rules)) {
+    const bool newer = world_ != nullptr && &world_->snapshot() == followed_.get();
+    followed_rules_ =
+        translate::World::Build(rules, {}, newer ? world_.get() : followed_rules_.get());
+  }
+  return *followed_rules_;
+}
+
+const translate::World& Facts::rules_world() const {
+  const translate::World& followed = followed_rules();
+  if (snapshot_ == followed_) return followed;
+  if (rules_of_part_ == nullptr) {
+    rules_of_part_ = translate::World::Build(WithoutServices(*snapshot_), {}, &followed);
+  }
+  return *rules_of_part_;
 }
 
 }  // namespace mesh::analysis

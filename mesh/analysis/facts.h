@@ -50,16 +50,17 @@ struct SubsetPlace {
 // Of one thread.
 class Facts {
  public:
-  // Both must outlive it.
-  Facts(const config::Snapshot& snapshot, const Options& options);
+  // The options must outlive it.
+  Facts(config::SnapshotPtr snapshot, const Options& options);
 
   // For an Analyzer. The facts stay those of a snapshot in which only objects of kinds that can be
-  // followed are other ones, once each of these was given to Replace; Follow says which snapshot
-  // and options the checks are to see. What was given must outlive the facts or what takes its
-  // place.
+  // followed are other ones, once each of these was given to Replace and the snapshot to Follow.
+  // LookAt has the checks see a part of that snapshot, or other options, until Follow is called.
+  // What was given must outlive the facts or what takes its place.
   static bool CanFollow(config::Kind kind);
   void Replace(const config::Resource* before, const config::Resource* after);
-  void Follow(const config::Snapshot& snapshot, const Options& options);
+  void Follow(config::SnapshotPtr snapshot, const Options& options);
+  void LookAt(config::SnapshotPtr part, const Options& options);
 
   const config::Snapshot& snapshot() const { return *snapshot_; }
   const Options& options() const { return *options_; }
@@ -89,8 +90,10 @@ class Facts {
   const UnreadObject* FindUnread(const std::string& kind, const std::string& ns,
                                  const std::string& name) const;
 
-  // The snapshot's VirtualServices, DestinationRules and AuthorizationPolicies as translation sees
-  // them, without services and workloads; made when it is first asked for.
+  // What translation sees, made when it is first asked for out of the one that was followed before:
+  // all of the snapshot that is followed, and what is looked at of it without services and
+  // workloads. Cost of the first: that of the registry too. They live until the next snapshot.
+  const translate::World& world() const;
   const translate::World& rules_world() const;
 
  private:
@@ -104,7 +107,10 @@ class Facts {
   void AddSubsets(const config::Resource& rule);
   void RemoveSubsets(const config::Resource& rule);
 
-  const config::Snapshot* snapshot_;
+  const translate::World& followed_rules() const;
+
+  config::SnapshotPtr snapshot_;  // that is looked at
+  config::SnapshotPtr followed_;
   const Options* options_;
   std::vector<Workload> workloads_;
   // By "namespace\nkey\nvalue" and, for all labels, "namespace"; namespace "*" is any.
@@ -115,7 +121,8 @@ class Facts {
   std::unordered_map<std::string, Host> hosts_;                        // by "scope\nfqdn"
   std::unordered_map<std::string, std::vector<SubsetPlace>> subsets_;  // by "fqdn\nsubset"
   std::unordered_map<std::string, const UnreadObject*> unread_;        // by "kind\nns\nname"
-  mutable std::shared_ptr<const translate::World> rules_world_;
+  // Of the last snapshots that they were asked for of, and of what is looked at.
+  mutable std::shared_ptr<const translate::World> world_, followed_rules_, rules_of_part_;
 };
 
 // "reviews" in namespace default is "reviews.default.svc.cluster.local"; what has a dot, and "*",

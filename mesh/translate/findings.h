@@ -14,7 +14,6 @@
 #include "envoy/config/route/v3/route.pb.h"
 #include "mesh/config/resource.h"
 #include "mesh/translate/resource.h"
-#include "mesh/translate/virtual_services.h"
 #include "mesh/translate/world.h"
 
 namespace mesh::translate {
@@ -48,7 +47,7 @@ class ServerModes {
 // VirtualServices' rules as Envoy is sent them, their conditions alone. Keep the world alive.
 class Rules {
  public:
-  explicit Rules(const World& world);
+  explicit Rules(const World& world) : world_(world) {}
 
   struct Set {
     // One virtual host for all hosts; each route answers 200.
@@ -64,7 +63,6 @@ class Rules {
 
  private:
   const World& world_;
-  std::map<const config::Resource*, VirtualServicePtr> by_source_;
 };
 
 }  // namespace mesh::translate

@@ -163,8 +163,10 @@ bool MergesAsRecorded(const json& recorded) {
                                              {object["name"], object["namespace"]},
                                              Parse<networking::VirtualService>(object["spec"])));
   }
-  std::vector<Finding> findings;
-  const auto merged = PrepareVirtualServices(resources, "cluster.local", {"*"}, true, &findings);
+  const config::SnapshotPtr snapshot = config::Snapshot::Of(resources);
+  const VirtualServices services(snapshot->List(config::Kind::kVirtualService),
+                                 {"cluster.local", {"*"}, true});
+  const std::vector<VirtualServicePtr>& merged = services.all();
   if (merged.size() != expected.size()) return false;
   for (size_t i = 0; i < merged.size(); ++i) {
     const auto spec = Parse<networking::VirtualService>(expected[i]["spec"]);

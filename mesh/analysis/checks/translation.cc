@@ -81,10 +81,7 @@ void CheckProxies(const Facts& facts, Findings* findings) {
   const uint64_t services = snapshot.List(config::Kind::kService).size() +
                             snapshot.List(config::Kind::kServiceEntry).size();
   if (services >= pairs) return;
-  // The world goes before the snapshot does.
-  const auto world = translate::World::Build(
-      std::shared_ptr<const config::Snapshot>(std::shared_ptr<void>(), &snapshot));
-  ReportAll(translate::FindingsOfProxies(*world, pairs), findings);
+  ReportAll(translate::FindingsOfProxies(facts.world(), pairs), findings);
 }
 
 }  // namespace mesh::analysis
