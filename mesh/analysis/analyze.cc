@@ -157,6 +157,7 @@ void RemoveSaidOtherwise(Findings* findings) {
 
 // Objects say themselves which codes are not for them.
 void RemoveSuppressed(const config::Snapshot& snapshot, Findings* findings) {
+  if (findings->empty()) return;
   std::map<std::tuple<std::string, std::string, std::string>, std::string> codes;
   for (const config::KindInfo& kind : config::AllKinds()) {
     for (const config::ResourcePtr& object : snapshot.List(kind.kind)) {

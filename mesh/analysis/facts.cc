@@ -51,8 +51,8 @@ constexpr Kind kRules[] = {Kind::kVirtualService, Kind::kDestinationRule};
 config::SnapshotPtr WithoutServices(const config::Snapshot& snapshot) {
   std::vector<Kind> others;
   for (const config::KindInfo& info : config::AllKinds()) {
-    const bool rules = std::find(std::begin(kRules), std::end(kRules), info.kind) !=
-                       std::end(kRules);
+    const bool rules =
+        std::find(std::begin(kRules), std::end(kRules), info.kind) != std::end(kRules);
     if (!rules && info.kind != Kind::kMeshConfig) others.push_back(info.kind);
   }
   return snapshot.WithOnly(others, {});

@@ -111,7 +111,7 @@ class Facts {
   config::SnapshotPtr followed_;
   const Options* options_;
   std::set<std::string> namespaces_;
-  std::unordered_map<std::string, bool> injected_;               // namespaces that say so or say not
+  std::unordered_map<std::string, bool> injected_;  // namespaces that say so or say not
   std::unordered_map<std::string, const UnreadObject*> unread_;  // by "kind\nns\nname"
   mutable std::shared_ptr<const Workloads> workloads_;
   mutable std::shared_ptr<const Hosts> hosts_;

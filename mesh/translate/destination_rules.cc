@@ -74,10 +74,9 @@ std::vector<std::string> DestinationRules::ExportOf(const config::Resource& reso
 void DestinationRules::Add(const config::ResourcePtr& resource, bool gone, Changes* changes) const {
   const std::string& ns = resource->ns();
   const std::vector<std::string> export_to = ExportOf(*resource);
-  const bool only_own =
-      std::all_of(export_to.begin(), export_to.end(),
-                  [&](const auto& name) { return name == "." || name == ns; }) &&
-      !export_to.empty();
+  const bool only_own = std::all_of(export_to.begin(), export_to.end(),
+                                    [&](const auto& name) { return name == "." || name == ns; }) &&
+                        !export_to.empty();
   const bool local = Exported(export_to, {}, ns, ns);
   const std::string host =
       FullHost(resource->As<networking::DestinationRule>().host(), ns, options_.domain);
@@ -198,8 +197,7 @@ DestinationRulePtr DestinationRules::Find(std::string_view host, std::string_vie
   // Rules of the root namespace are for everybody: to its own proxies they must not hide a
   // service's own.
   const std::string& root = options_.root_namespace;
-  if (const Merged* own =
-          FindNarrowest(client_ns == root ? kRootLocal : kLocal, client_ns, host)) {
+  if (const Merged* own = FindNarrowest(client_ns == root ? kRootLocal : kLocal, client_ns, host)) {
     return own->rule;
   }
   if (!service_ns.empty()) {

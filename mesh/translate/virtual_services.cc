@@ -163,10 +163,9 @@ bool Older(const config::Resource& a, const config::Resource& b) {
 
 std::vector<config::ResourcePtr> ByAge(absl::Span<const config::ResourcePtr> resources) {
   std::vector<config::ResourcePtr> sorted(resources.begin(), resources.end());
-  std::sort(sorted.begin(), sorted.end(),
-            [](const config::ResourcePtr& a, const config::ResourcePtr& b) {
-              return Older(*a, *b);
-            });
+  std::sort(
+      sorted.begin(), sorted.end(),
+      [](const config::ResourcePtr& a, const config::ResourcePtr& b) { return Older(*a, *b); });
   return sorted;
 }
 
@@ -214,8 +213,8 @@ VirtualServices::VirtualServices(absl::Span<const config::ResourcePtr> resources
       gone.push_back(std::move(entry.merged));
     }
     std::vector<Finding> findings;
-    entry.merged = entry.delegates ? MergeDelegates(*entry.own, options.default_export, &findings)
-                                   : entry.own;
+    entry.merged =
+        entry.delegates ? MergeDelegates(*entry.own, options.default_export, &findings) : entry.own;
     FindInRules(*entry.merged, &findings);
     entry.findings = findings.empty()
                          ? nullptr
@@ -282,11 +281,10 @@ const std::vector<VirtualServicePtr>& VirtualServices::BoundTo(std::string_view 
 const VirtualServices::Entry* VirtualServices::Find(std::string_view ns,
                                                     std::string_view name) const {
   const auto place = std::tie(ns, name);
-  const auto at = std::partition_point(
-      entries_.begin(), entries_.end(), [&](const Entry& entry) {
-        return std::make_tuple(std::string_view(entry.own->ns()),
-                               std::string_view(entry.own->name())) < place;
-      });
+  const auto at = std::partition_point(entries_.begin(), entries_.end(), [&](const Entry& entry) {
+    return std::make_tuple(std::string_view(entry.own->ns()), std::string_view(entry.own->name())) <
+           place;
+  });
   return at != entries_.end() && at->own->ns() == ns && at->own->name() == name ? &*at : nullptr;
 }
 

@@ -25,9 +25,9 @@ std::shared_ptr<const World> World::Build(std::shared_ptr<const config::Snapshot
   const bool same_services =
       previous != nullptr && previous->options_.registry == world->options_.registry &&
       registry::Registry::ReadsTheSame(*previous->snapshot_, *world->snapshot_);
-  world->registry_ =
-      same_services ? previous->registry_
-                    : registry::Registry::Build(*world->snapshot_, world->options_.registry);
+  world->registry_ = same_services
+                         ? previous->registry_
+                         : registry::Registry::Build(*world->snapshot_, world->options_.registry);
   world->index_ =
       std::make_shared<const Index>(world->snapshot_, world->registry_, world->options_,
                                     previous == nullptr ? nullptr : previous->index_.get());

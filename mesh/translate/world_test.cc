@@ -86,10 +86,10 @@ class Edits {
       case 7:
       case 8:
       case 9:
-        return absl::StrCat(Head(net, "DestinationRule"), "spec:\n  host: ",
-                            Any({Host(), "\"*.local\"", "\"*\""}), "\n", Exports(),
-                            Any({"", "  trafficPolicy: {tls: {mode: SIMPLE}}\n"}),
-                            "  subsets: [{name: ", Any({"v1", "v2"}), ", labels: {version: v1}}]\n");
+        return absl::StrCat(
+            Head(net, "DestinationRule"), "spec:\n  host: ", Any({Host(), "\"*.local\"", "\"*\""}),
+            "\n", Exports(), Any({"", "  trafficPolicy: {tls: {mode: SIMPLE}}\n"}),
+            "  subsets: [{name: ", Any({"v1", "v2"}), ", labels: {version: v1}}]\n");
       case 10:
         return absl::StrCat(Head(net, "Gateway"), "spec:\n  selector: {app: ", Any({"gw", "none"}),
                             "}\n  servers:\n  - hosts: [\"*.com\"]\n    port: {number: ",
@@ -107,13 +107,14 @@ class Edits {
                             "]}}]}]\n");
       case 14:
         return absl::StrCat("apiVersion: v1\nkind: Pod\nmetadata:\n  name: ", Any({"p1", "p2"}),
-                            "\n  namespace: ", Any({"a", "b"}), "\n  labels: {app: ",
-                            Any({"web", "gw"}), "}\nspec: {containers: [{name: c}]}\n");
+                            "\n  namespace: ", Any({"a", "b"}),
+                            "\n  labels: {app: ", Any({"web", "gw"}),
+                            "}\nspec: {containers: [{name: c}]}\n");
       default:
         return absl::StrCat("apiVersion: v1\nkind: Service\nmetadata:\n  name: ",
                             Any({"reviews", "ratings"}), "\n  namespace: ", Any({"a", "b"}),
-                            "\nspec:\n  selector: {app: web}\n  ports: [{port: ",
-                            Any({"80", "81"}), ", name: http}]\n");
+                            "\nspec:\n  selector: {app: web}\n  ports: [{port: ", Any({"80", "81"}),
+                            ", name: http}]\n");
     }
   }
 
@@ -124,7 +125,8 @@ class Edits {
 
 void Print(const std::vector<ResourcePtr>& resources, std::string* text) {
   for (const ResourcePtr& resource : resources) {
-    absl::StrAppend(text, Absl(resource->type_url), " ", resource->name, " ", resource->version, "\n");
+    absl::StrAppend(text, Absl(resource->type_url), " ", resource->name, " ", resource->version,
+                    "\n");
     for (const auto& [path, origin] : resource->provenance) {
       absl::StrAppend(text, "  ", path, " ", origin.object, " ", origin.field, " ",
                       origin.position.ToString(), "\n");
@@ -186,12 +188,13 @@ config::Unit File(const std::string& name, const std::string& yaml) {
 }
 
 std::string Rules(const std::string& name, const std::string& subset) {
-  return absl::StrCat("apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: ",
-                      name, "}\nspec:\n  hosts: [", name, ".com]\n  http:\n",
-                      "  - route: [{destination: {host: ", name, ".com, subset: ", subset,
-                      "}}]\n---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\n"
-                      "metadata: {name: ", name, "}\nspec:\n  host: ", name,
-                      ".com\n  subsets: [{name: ", subset, "}]\n");
+  return absl::StrCat(
+      "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: ", name,
+      "}\nspec:\n  hosts: [", name, ".com]\n  http:\n", "  - route: [{destination: {host: ", name,
+      ".com, subset: ", subset,
+      "}}]\n---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\n"
+      "metadata: {name: ",
+      name, "}\nspec:\n  host: ", name, ".com\n  subsets: [{name: ", subset, "}]\n");
 }
 
 TEST(World, SharesWhatDidNotChange) {

@@ -93,8 +93,7 @@ void CheckVirtualServiceSubsets(const Facts& facts, Findings* findings) {
         service->As<net::VirtualService>(),
         [&](const net::Destination& destination, const std::string& path, bool mirror) {
           if (destination.subset().empty() ||
-              !facts
-                   .FindSubsets(FullHost(service->ns(), destination.host()), destination.subset())
+              !facts.FindSubsets(FullHost(service->ns(), destination.host()), destination.subset())
                    .empty()) {
             return;
           }
