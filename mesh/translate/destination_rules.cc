@@ -15,18 +15,34 @@ namespace {
 
 namespace networking = ::istio::networking::v1alpha3;
 
+int FindSubsetIn(const networking::DestinationRule& spec, std::string_view name) {
+  for (int i = 0; i < spec.subsets_size(); ++i) {
+    if (spec.subsets(i).name() == name) return i;
+  }
+  return -1;
+}
+
+Origin OriginOfSubset(const DestinationRule::Place& place) {
+  return OriginIn(*place.source, absl::StrCat("spec.subsets[", place.index, "]"));
+}
+
+// Whether nothing has to be left out of it, nor its host written in full.
+bool IsWhole(const networking::DestinationRule& spec) {
+  for (int i = 0; i < spec.subsets_size(); ++i) {
+    if (FindSubsetIn(spec, spec.subsets(i).name()) != i) return false;
+  }
+  return IsFullHost(spec.host());
+}
+
 }  // namespace
 
 Origin DestinationRule::PolicyOrigin(std::string_view field) const {
   return OriginIn(*(policy_source != nullptr ? policy_source : source), std::string(field));
 }
 
-int DestinationRule::FindSubset(std::string_view name) const {
-  for (int i = 0; i < spec.subsets_size(); ++i) {
-    if (spec.subsets(i).name() == name) return i;
-  }
-  return -1;
-}
+Origin DestinationRule::SubsetOrigin(int subset) const { return OriginOfSubset(subsets[subset]); }
+
+int DestinationRule::FindSubset(std::string_view name) const { return FindSubsetIn(spec, name); }
 
 // What came to and left the hosts of each table and namespace.
 struct DestinationRules::Changes {
@@ -126,36 +142,49 @@ std::shared_ptr<const DestinationRules::Merged> DestinationRules::Merge(
     const std::string& host, std::vector<config::ResourcePtr> sources) const {
   auto merged = std::make_shared<Merged>();
   merged->export_to = ExportOf(*sources.front());
-  auto rule = std::make_shared<DestinationRule>();
-  rule->source = sources.front();
-  rule->spec.set_host(host);
+  auto made = std::make_shared<networking::DestinationRule>();
+  made->set_host(host);
+  config::ResourcePtr policy_source;
+  std::vector<DestinationRule::Place> subsets;
+  const auto& first = sources.front()->As<networking::DestinationRule>();
+  const bool whole = sources.size() == 1 && IsWhole(first);
   for (const config::ResourcePtr& resource : sources) {
     const auto& spec = resource->As<networking::DestinationRule>();
     for (int i = 0; i < spec.subsets_size(); ++i) {
       const networking::Subset& subset = spec.subsets(i);
-      Origin origin = OriginIn(*resource, absl::StrCat("spec.subsets[", i, "]"));
-      if (const int known = rule->FindSubset(subset.name()); known >= 0) {
+      if (whole) {
+        subsets.push_back({resource, i});
+        continue;
+      }
+      if (const int known = FindSubsetIn(*made, subset.name()); known >= 0) {
+        const Origin in_force = OriginOfSubset(subsets[known]);
         merged->findings.push_back(
-            {"MSH0105", origin,
+            {"MSH0105", OriginOfSubset({resource, i}),
              absl::StrCat("subset \"", subset.name(), "\" of ", host, " is already at ",
-                          rule->subsets[known].object, " ", rule->subsets[known].field,
+                          in_force.object, " ", in_force.field,
                           ", which stays in force; this one is left out")});
         continue;
       }
-      *rule->spec.add_subsets() = subset;
-      rule->subsets.push_back(std::move(origin));
+      *made->add_subsets() = subset;
+      subsets.push_back({resource, i});
     }
     if (!spec.has_traffic_policy()) continue;
-    if (rule->spec.has_traffic_policy()) {
+    if (policy_source != nullptr) {
       merged->findings.push_back(
           {"MSH0106", OriginIn(*resource, "spec.trafficPolicy"),
-           absl::StrCat(host, " has a traffic policy of ", rule->policy_source->ObjectName(),
+           absl::StrCat(host, " has a traffic policy of ", policy_source->ObjectName(),
                         " already, which stays in force; this one is left out")});
       continue;
     }
-    *rule->spec.mutable_traffic_policy() = spec.traffic_policy();
-    rule->policy_source = resource;
+    policy_source = resource;
+    if (!whole) *made->mutable_traffic_policy() = spec.traffic_policy();
   }
+  auto rule = std::make_shared<DestinationRule>(
+      sources.front(),
+      whole ? std::shared_ptr<const networking::DestinationRule>(sources.front(), &first)
+            : std::move(made));
+  rule->policy_source = std::move(policy_source);
+  rule->subsets = std::move(subsets);
   merged->sources = std::move(sources);
   merged->rule = std::move(rule);
   return merged;

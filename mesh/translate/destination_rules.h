@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/types/span.h"
@@ -21,12 +22,25 @@
 namespace mesh::translate {
 
 struct DestinationRule {
-  config::ResourcePtr source;  // the first of those that are merged
-  istio::networking::v1alpha3::DestinationRule spec;
+  using Spec = istio::networking::v1alpha3::DestinationRule;
+  // Where a subset stands.
+  struct Place {
+    config::ResourcePtr source;
+    int index;  // in its spec.subsets
+  };
+
+  // `spec` has the host in full, and may be the source's own.
+  DestinationRule(config::ResourcePtr source, std::shared_ptr<const Spec> spec)
+      : source(std::move(source)), shared_spec(std::move(spec)), spec(*shared_spec) {}
+
+  const config::ResourcePtr source;  // the first of those that are merged
+  const std::shared_ptr<const Spec> shared_spec;
+  const Spec& spec;
   config::ResourcePtr policy_source;  // whose trafficPolicy it is
-  std::vector<Origin> subsets;        // as many as spec.subsets
+  std::vector<Place> subsets;         // as many as spec.subsets
 
   Origin PolicyOrigin(std::string_view field = "spec.trafficPolicy") const;
+  Origin SubsetOrigin(int subset) const;
   // -1 where there is none.
   int FindSubset(std::string_view name) const;
 };

@@ -79,11 +79,17 @@ auto KeyOf(const Finding& finding) {
 
 std::vector<Finding> FindingsOf(const World& world) { return world.index().findings(); }
 
-std::vector<Finding> FindingsOfProxies(const World& world, uint64_t pairs) {
+std::vector<Finding> FindingsOfPolicies(const World& world,
+                                        absl::Span<const config::ResourcePtr> policies) {
   std::vector<Finding> findings;
-  for (const config::ResourcePtr& policy : world.snapshot().List(Kind::kAuthorizationPolicy)) {
+  for (const config::ResourcePtr& policy : policies) {
     TranslateAuthorization({policy}, world.mesh_config(), &world.registry(), {}, &findings);
   }
+  return findings;
+}
+
+std::vector<Finding> FindingsOfProxies(const World& world, uint64_t pairs) {
+  std::vector<Finding> findings;
   const uint64_t cost = world.registry().services().size() + 1;
   uint64_t spent = 0;
   for (const auto& nodes : {Gateways(world), Sidecars(world)}) {

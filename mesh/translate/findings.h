@@ -24,8 +24,12 @@ class PeerAuthentications;
 // In no particular order. Thread-safe. Cost: a walk through them.
 std::vector<Finding> FindingsOf(const World& world);
 
-// What AuthorizationPolicies ask for in vain, as it goes by services, and what a proxy's own
-// translation shows, looked for in one gateway for each selector of Gateways,
+// What AuthorizationPolicies ask for in vain, as it goes by the world's services. In no particular
+// order. Thread-safe. Cost: that of translating each.
+std::vector<Finding> FindingsOfPolicies(const World& world,
+                                        absl::Span<const config::ResourcePtr> policies);
+
+// What a proxy's own translation shows, looked for in one gateway for each selector of Gateways,
 // then in one sidecar for each namespace and Sidecar, until they and the services make `pairs`
 // pairs. Without duplicates, in no particular order. Thread-safe.
 std::vector<Finding> FindingsOfProxies(const World& world, uint64_t pairs);

@@ -38,7 +38,9 @@ std::optional<std::string> NarrowestPattern(std::string_view host, const Pattern
   return best;
 }
 
-// "reviews" is reviews.NS.svc.DOMAIN; whatever has a dot, and "*", stays.
+// Whether it stays in every namespace: whatever has a dot, and "*".
+bool IsFullHost(std::string_view host);
+// "reviews" is reviews.NS.svc.DOMAIN; a full host stays.
 std::string FullHost(std::string_view host, std::string_view ns, std::string_view domain);
 
 // A VirtualService's gateway as "namespace/name": "gw" is of its own namespace, so is "./gw", and

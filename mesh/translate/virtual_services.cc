@@ -53,24 +53,50 @@ void ResolveRules(std::string_view ns, std::string_view domain, networking::Virt
   }
 }
 
-std::shared_ptr<VirtualService> Prepare(const config::ResourcePtr& resource,
-                                        std::string_view domain) {
-  auto prepared = std::make_shared<VirtualService>();
-  prepared->source = resource;
-  prepared->spec = resource->As<networking::VirtualService>();
-  for (std::string& host : *prepared->spec.mutable_hosts()) {
-    host = FullHost(host, resource->ns(), domain);
+template <class Rules>
+bool InFull(const Rules& rules) {
+  for (const auto& rule : rules) {
+    for (const auto& match : rule.match()) {
+      if (!match.gateways().empty()) return false;
+    }
+    for (const auto& route : rule.route()) {
+      if (!IsFullHost(route.destination().host())) return false;
+    }
   }
-  if (prepared->spec.gateways().empty()) prepared->spec.add_gateways(kMeshGateway);
-  for (std::string& gateway : *prepared->spec.mutable_gateways()) {
+  return true;
+}
+
+// Whether nothing is left to resolve; false where that cannot be told at a glance.
+bool InFull(const networking::VirtualService& spec) {
+  const auto full = [](const std::string& host) { return IsFullHost(host); };
+  if (spec.gateways().empty() || !std::all_of(spec.hosts().begin(), spec.hosts().end(), full)) {
+    return false;
+  }
+  for (const std::string& gateway : spec.gateways()) {
+    if (gateway != kMeshGateway && gateway.find('/') == std::string::npos) return false;
+    if (gateway.compare(0, 2, "./") == 0) return false;
+  }
+  for (const networking::HTTPRoute& rule : spec.http()) {
+    if (rule.has_mirror() || !rule.mirrors().empty()) return false;
+  }
+  return InFull(spec.http()) && InFull(spec.tls()) && InFull(spec.tcp());
+}
+
+std::shared_ptr<const VirtualService> Prepare(const config::ResourcePtr& resource,
+                                              std::string_view domain) {
+  const auto& written = resource->As<networking::VirtualService>();
+  if (InFull(written)) {
+    return std::make_shared<const VirtualService>(
+        resource, std::shared_ptr<const networking::VirtualService>(resource, &written));
+  }
+  auto spec = std::make_shared<networking::VirtualService>(written);
+  for (std::string& host : *spec->mutable_hosts()) host = FullHost(host, resource->ns(), domain);
+  if (spec->gateways().empty()) spec->add_gateways(kMeshGateway);
+  for (std::string& gateway : *spec->mutable_gateways()) {
     gateway = FullGateway(gateway, resource->ns());
   }
-  ResolveRules(resource->ns(), domain, &prepared->spec);
-  prepared->hosts.assign(prepared->spec.hosts().begin(), prepared->spec.hosts().end());
-  for (int i = 0; i < prepared->spec.http_size(); ++i) {
-    prepared->http.push_back({resource, absl::StrCat("spec.http[", i, "]"), true});
-  }
-  return prepared;
+  ResolveRules(resource->ns(), domain, spec.get());
+  return std::make_shared<const VirtualService>(resource, std::move(spec));
 }
 
 const std::string& NamespaceOf(const networking::Delegate& delegate, const VirtualService& root) {
@@ -134,13 +160,26 @@ Origin OriginIn(const config::Resource& resource, std::string field) {
   return origin;
 }
 
+VirtualService::VirtualService(config::ResourcePtr from, std::shared_ptr<const Spec> made)
+    : source(std::move(from)),
+      shared_spec(std::move(made)),
+      spec(*shared_spec),
+      hosts(spec.hosts().begin(), spec.hosts().end()) {}
+
+VirtualService::Rule VirtualService::RuleAt(int rule) const {
+  return http.empty() ? Rule{source, absl::StrCat("spec.http[", rule, "]"), true} : http[rule];
+}
+
 Origin VirtualService::OriginOfRule(int rule) const {
-  return OriginIn(*http[rule].source, http[rule].field);
+  const Rule at = RuleAt(rule);
+  return OriginIn(*at.source, at.field);
 }
 
 Origin VirtualService::OriginOfMatch(int rule, int match) const {
-  if (match < 0 || !http[rule].own_matches) return OriginOfRule(rule);
-  return OriginIn(*http[rule].source, absl::StrCat(http[rule].field, ".match[", match, "]"));
+  const Rule at = RuleAt(rule);
+  return OriginIn(*at.source, match < 0 || !at.own_matches
+                                  ? at.field
+                                  : absl::StrCat(at.field, ".match[", match, "]"));
 }
 
 bool Exported(const std::vector<std::string>& export_to, const std::vector<std::string>& fallback,
@@ -312,16 +351,14 @@ bool VirtualServices::SameDelegates(const VirtualService& root,
 VirtualServicePtr VirtualServices::MergeDelegates(const VirtualService& root,
                                                   const std::vector<std::string>& default_export,
                                                   std::vector<Finding>* findings) const {
-  auto merged = std::make_shared<VirtualService>();
-  merged->source = root.source;
-  merged->spec = root.spec;
-  merged->hosts = root.hosts;
-  merged->spec.clear_http();
+  auto spec = std::make_shared<networking::VirtualService>(root.spec);
+  spec->clear_http();
+  std::vector<VirtualService::Rule> rules;
   for (int i = 0; i < root.spec.http_size(); ++i) {
     const networking::HTTPRoute& rule = root.spec.http(i);
     if (!rule.has_delegate()) {
-      *merged->spec.add_http() = rule;
-      merged->http.push_back(root.http[i]);
+      *spec->add_http() = rule;
+      rules.push_back(root.RuleAt(i));
       continue;
     }
     const std::string& ns = NamespaceOf(rule.delegate(), root);
@@ -351,10 +388,12 @@ VirtualServicePtr VirtualServices::MergeDelegates(const VirtualService& root,
                                           "], which delegates to it; the rule is left out there")});
         continue;
       }
-      *merged->spec.add_http() = *std::move(both);
-      merged->http.push_back({delegate->source, delegate->http[j].field, rule.match().empty()});
+      *spec->add_http() = *std::move(both);
+      rules.push_back({delegate->source, delegate->RuleAt(j).field, rule.match().empty()});
     }
   }
+  auto merged = std::make_shared<VirtualService>(root.source, std::move(spec));
+  merged->http = std::move(rules);
   return merged;
 }
 

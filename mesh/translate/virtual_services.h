@@ -19,6 +19,8 @@ namespace mesh::translate {
 Origin OriginIn(const config::Resource& resource, std::string field);
 
 struct VirtualService {
+  using Spec = istio::networking::v1alpha3::VirtualService;
+
   // Where a rule of `spec.http` stands.
   struct Rule {
     config::ResourcePtr source;
@@ -26,13 +28,18 @@ struct VirtualService {
     bool own_matches = true;  // its matches stand there too; false when they were merged
   };
 
-  config::ResourcePtr source;
-  istio::networking::v1alpha3::VirtualService spec;
-  std::vector<Rule> http;  // as many as spec.http
-  std::vector<std::string> hosts;
+  // `spec` may be the source's own.
+  VirtualService(config::ResourcePtr source, std::shared_ptr<const Spec> spec);
+
+  const config::ResourcePtr source;
+  const std::shared_ptr<const Spec> shared_spec;
+  const Spec& spec;
+  std::vector<Rule> http;  // as many as spec.http, or none: all stand where spec.http has them
+  const std::vector<std::string> hosts;
 
   const std::string& name() const { return source->name(); }
   const std::string& ns() const { return source->ns(); }
+  Rule RuleAt(int rule) const;
   Origin OriginOfRule(int rule) const;
   Origin OriginOfMatch(int rule, int match) const;
 };

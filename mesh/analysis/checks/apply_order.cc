@@ -24,7 +24,7 @@ bool Later(const config::Resource& a, const config::Resource& b) {
 void CheckApplyOrder(const Facts& facts, Findings* findings) {
   for (const config::ResourcePtr& service : facts.snapshot().List(config::Kind::kVirtualService)) {
     ForEachDestination(service->As<net::VirtualService>(), [&](const net::Destination& destination,
-                                                               const std::string& path, bool) {
+                                                               const DestinationPath& path, bool) {
       if (destination.subset().empty()) return;
       const auto places =
           facts.FindSubsets(FullHost(service->ns(), destination.host()), destination.subset());
