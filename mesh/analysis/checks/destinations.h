@@ -3,6 +3,7 @@
 #define MESH_ANALYSIS_CHECKS_DESTINATIONS_H_
 
 #include <string>
+#include <string_view>
 
 #include "api/networking/v1alpha3/virtual_service.pb.h"
 #include "mesh/config/field_path.h"
@@ -32,6 +33,10 @@ class DestinationPath {
   const char* list_;
   int index_;
 };
+
+// Whether a Gateway of this name, with or without its namespace, is one that Istio makes out of a
+// Kubernetes Gateway.
+bool IsMadeByIstio(std::string_view gateway);
 
 // Calls f(destination, path, mirror) for all destinations of a VirtualService, in order.
 template <class F>

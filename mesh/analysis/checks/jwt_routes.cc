@@ -22,6 +22,14 @@ using istio::security::v1beta1::RequestAuthentication;
 
 constexpr char kClaim[] = "@request.auth.claims";
 
+// "@request.auth.claims.group" and "@request.auth.claims[group]".
+bool IsClaim(const std::string& header) {
+  if (!absl::StartsWithIgnoreCase(header, kClaim)) return false;
+  const std::string name = header.substr(sizeof(kClaim) - 1);
+  if (name.size() < 2) return false;
+  return name.front() == '.' || (name.front() == '[' && name.back() == ']');
+}
+
 struct Use {
   std::string field;
   std::string key;
@@ -30,7 +38,7 @@ struct Use {
 template <class Headers>
 bool HasClaim(const Headers& headers) {
   for (const auto& header : headers) {
-    if (absl::StartsWith(header.first, kClaim)) return true;
+    if (IsClaim(header.first)) return true;
   }
   return false;
 }
@@ -40,7 +48,7 @@ template <class Headers>
 Use UseOf(const Headers& headers, const std::string& field) {
   Use use;
   for (const auto& [key, value] : headers) {
-    if (absl::StartsWith(key, kClaim) && (use.key.empty() || key < use.key)) {
+    if (IsClaim(key) && (use.key.empty() || key < use.key)) {
       use = {config::KeyPath(field, key), key};
     }
   }
