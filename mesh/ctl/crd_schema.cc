@@ -21,6 +21,15 @@ using google::protobuf::OneofDescriptor;
 constexpr char kDuration[] =
     "^[-+]?(0|(([0-9]+(\\.[0-9]*)?|\\.[0-9]+)(ns|us|\xC2\xB5s|\xCE\xBCs|ms|s|m|h))+)$";
 
+// Base64 with either alphabet, padded or not.
+constexpr char kBase64[] =
+    "^(([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}(==)?|[A-Za-z0-9+/]{3}=?)?|"
+    "([A-Za-z0-9_-]{4})*([A-Za-z0-9_-]{2}(==)?|[A-Za-z0-9_-]{3}=?)?)$";
+
+// A structural schema says nothing of keys; this does, from Kubernetes 1.25 on.
+constexpr char kNumericKeys[] =
+    "self.all(key, key.matches('^(0|[1-9][0-9]{0,9})$') && int(key) <= 4294967295)";
+
 // Fields without which an object is refused whatever else it has.
 constexpr std::pair<std::string_view, std::string_view> kRequired[] = {
     {"istio.networking.v1alpha3.Destination", "host"},
@@ -62,16 +71,19 @@ Json SchemaOfValue(const FieldDescriptor* field) {
       return Json{{"type", "integer"}, {"format", "int32"}};
     case FieldDescriptor::CPPTYPE_UINT32:
       return Json{{"type", "integer"}, {"minimum", 0}, {"maximum", 4294967295u}};
+    // JSON's numbers do not hold 64 bits, so that protobuf writes them in quotes.
     case FieldDescriptor::CPPTYPE_INT64:
+      return Json{{"x-kubernetes-int-or-string", true}, {"pattern", "^(0|-?[1-9][0-9]{0,18})$"}};
     case FieldDescriptor::CPPTYPE_UINT64:
-      // JSON's numbers do not hold 64 bits.
-      return Json{{"x-kubernetes-int-or-string", true}};
+      return Json{{"x-kubernetes-int-or-string", true},
+                  {"minimum", 0},
+                  {"pattern", "^(0|[1-9][0-9]{0,19})$"}};
     case FieldDescriptor::CPPTYPE_FLOAT:
     case FieldDescriptor::CPPTYPE_DOUBLE:
       return Json{{"type", "number"}, {"format", "double"}};
     case FieldDescriptor::CPPTYPE_STRING:
       return field->type() == FieldDescriptor::TYPE_BYTES
-                 ? Json{{"type", "string"}, {"format", "byte"}}
+                 ? Json{{"type", "string"}, {"pattern", kBase64}}
                  : Typed("string");
     case FieldDescriptor::CPPTYPE_ENUM: {
       Json names = Json::array();
@@ -108,11 +120,21 @@ Json SchemaOfField(const FieldDescriptor* field) {
   if (field->is_map()) {
     Json map = Typed("object");
     map["additionalProperties"] = SchemaOfField(field->message_type()->field(1));
+    if (field->message_type()->field(0)->cpp_type() != FieldDescriptor::CPPTYPE_STRING) {
+      map["x-kubernetes-validations"] =
+          Json::array({{{"rule", kNumericKeys},
+                        {"message", "the keys here are whole numbers, such as ports"}}});
+    }
     return map;
   }
   if (!field->is_repeated()) return SchemaOfValue(field);
   Json list = Typed("array");
   list["items"] = SchemaOfValue(field);
+  // An item that is null is an empty one. Of other nulls a server makes nothing by itself.
+  const auto type = field->cpp_type();
+  if (type == FieldDescriptor::CPPTYPE_STRING || type == FieldDescriptor::CPPTYPE_MESSAGE) {
+    list["items"]["nullable"] = true;
+  }
   return list;
 }
 
