@@ -7,7 +7,9 @@
 #include <string_view>
 #include <utility>
 
+#include "api/meta/v1alpha1/status.pb.h"
 #include "google/protobuf/message.h"
+#include "mesh/ctl/field_comments.h"
 
 namespace mesh::ctl {
 namespace {
@@ -116,6 +118,32 @@ Json SchemaOfValue(const FieldDescriptor* field) {
   return SchemaOfMessage(message);
 }
 
+std::string Words(std::string_view full_name) { return std::string(CommentOf(full_name)); }
+
+// What `kubectl explain` says of a field: its comment, that of the message it holds, and the values
+// of an enum that have something said of them.
+std::string DescriptionOf(const FieldDescriptor* field) {
+  std::vector<std::string> paragraphs = {Words(field->full_name())};
+  const FieldDescriptor* value = field->is_map() ? field->message_type()->field(1) : field;
+  if (value->message_type() != nullptr) {
+    paragraphs.push_back(Words(value->message_type()->full_name()));
+  }
+  if (const auto* type = value->enum_type()) {
+    paragraphs.push_back(Words(type->full_name()));
+    for (int i = 0; i < type->value_count(); ++i) {
+      const std::string& name = type->value(i)->name();
+      const std::string words = Words(type->full_name() + "." + name);
+      if (!words.empty()) paragraphs.push_back(name + ": " + words);
+    }
+  }
+  std::string description;
+  for (const std::string& paragraph : paragraphs) {
+    if (!description.empty() && !paragraph.empty()) description += "\n\n";
+    description += paragraph;
+  }
+  return description;
+}
+
 Json SchemaOfField(const FieldDescriptor* field) {
   if (field->is_map()) {
     Json map = Typed("object");
@@ -181,27 +209,41 @@ struct Column {
   config::Kind kind;
   const char* name;
   const char* path;
+  const char* description;
 };
 constexpr Column kColumns[] = {
-    {config::Kind::kVirtualService, "Gateways", ".spec.gateways"},
-    {config::Kind::kVirtualService, "Hosts", ".spec.hosts"},
-    {config::Kind::kDestinationRule, "Host", ".spec.host"},
-    {config::Kind::kServiceEntry, "Hosts", ".spec.hosts"},
-    {config::Kind::kServiceEntry, "Location", ".spec.location"},
-    {config::Kind::kServiceEntry, "Resolution", ".spec.resolution"},
-    {config::Kind::kWorkloadEntry, "Address", ".spec.address"},
-    {config::Kind::kPeerAuthentication, "Mode", ".spec.mtls.mode"},
-    {config::Kind::kAuthorizationPolicy, "Action", ".spec.action"},
+    {config::Kind::kVirtualService, "Gateways", ".spec.gateways",
+     "The gateways whose requests the rules are for; none: those of the sidecars"},
+    {config::Kind::kVirtualService, "Hosts", ".spec.hosts",
+     "The hosts whose requests the rules are for"},
+    {config::Kind::kDestinationRule, "Host", ".spec.host",
+     "The service whose traffic the policies are for"},
+    {config::Kind::kServiceEntry, "Hosts", ".spec.hosts",
+     "The hosts that the entry adds to the mesh"},
+    {config::Kind::kServiceEntry, "Location", ".spec.location",
+     "Whether the endpoints belong to the mesh"},
+    {config::Kind::kServiceEntry, "Resolution", ".spec.resolution",
+     "How the addresses of the endpoints are found"},
+    {config::Kind::kWorkloadEntry, "Address", ".spec.address", "Where the workload is reached"},
+    {config::Kind::kPeerAuthentication, "Mode", ".spec.mtls.mode",
+     "Whether clients have to use mutual TLS"},
+    {config::Kind::kAuthorizationPolicy, "Action", ".spec.action",
+     "What becomes of requests that a rule matches"},
 };
 
 Json Columns(config::Kind kind) {
   Json columns = Json::array();
   for (const Column& column : kColumns) {
     if (column.kind != kind) continue;
-    columns.push_back({{"name", column.name}, {"type", "string"}, {"jsonPath", column.path}});
+    columns.push_back({{"name", column.name},
+                       {"type", "string"},
+                       {"jsonPath", column.path},
+                       {"description", column.description}});
   }
-  columns.push_back(
-      {{"name", "Age"}, {"type", "date"}, {"jsonPath", ".metadata.creationTimestamp"}});
+  columns.push_back({{"name", "Age"},
+                     {"type", "date"},
+                     {"jsonPath", ".metadata.creationTimestamp"},
+                     {"description", "How long the object has been there"}});
   return columns;
 }
 
@@ -218,7 +260,10 @@ Json SchemaOfMessage(const Descriptor* message) {
   Json properties = Json::object();
   for (int i = 0; i < message->field_count(); ++i) {
     const FieldDescriptor* field = message->field(i);
-    properties[field->json_name()] = SchemaOfField(field);
+    Json property = SchemaOfField(field);
+    const std::string description = DescriptionOf(field);
+    if (!description.empty()) property["description"] = description;
+    properties[field->json_name()] = std::move(property);
   }
   // A message without fields is an empty object: nothing is known, so nothing is let through.
   if (!properties.empty()) schema["properties"] = std::move(properties);
@@ -240,9 +285,13 @@ Json SchemaOfMessage(const Descriptor* message) {
 }
 
 Json DefinitionOf(const config::KindInfo& kind) {
+  const Descriptor* message = kind.prototype->GetDescriptor();
   Json schema = Typed("object");
-  schema["properties"]["spec"] = SchemaOfMessage(kind.prototype->GetDescriptor());
-  Json status = Typed("object");
+  schema["description"] = Words(message->full_name());
+  schema["properties"]["spec"] = SchemaOfMessage(message);
+  schema["properties"]["spec"]["description"] = Words(message->full_name());
+  Json status = SchemaOfMessage(istio::meta::v1alpha1::IstioStatus::descriptor());
+  status["description"] = Words(istio::meta::v1alpha1::IstioStatus::descriptor()->full_name());
   status["x-kubernetes-preserve-unknown-fields"] = true;
   schema["properties"]["status"] = std::move(status);
 

@@ -38,8 +38,8 @@ bool ApiServer::Connect() {
   return true;
 }
 
-ApiServer::Answer ApiServer::Ask(const std::string& method, const std::string& path,
-                                 const std::string& body, const std::string& accept) {
+local::HttpResponse ApiServer::Send(const std::string& method, const std::string& path,
+                                    const std::string& body, const std::string& accept) {
   local::HttpHeaders headers = {{"Accept", accept}};
   if (!body.empty()) {
     const char* type = method == "PATCH"             ? "application/merge-patch+json"
@@ -47,11 +47,16 @@ ApiServer::Answer ApiServer::Ask(const std::string& method, const std::string& p
                                                      : "application/yaml";
     headers.emplace_back("Content-Type", type);
   }
-  const absl::StatusOr<local::HttpResponse> response =
+  absl::StatusOr<local::HttpResponse> response =
       connection_->Request(method, path, headers, body, absl::Minutes(1));
   EXPECT_TRUE(response.ok()) << response.status();
-  if (!response.ok()) return {};
-  return {response->status, Json::parse(response->body, nullptr, false)};
+  return response.ok() ? *std::move(response) : local::HttpResponse();
+}
+
+ApiServer::Answer ApiServer::Ask(const std::string& method, const std::string& path,
+                                 const std::string& body, const std::string& accept) {
+  const local::HttpResponse response = Send(method, path, body, accept);
+  return {response.status, Json::parse(response.body, nullptr, false)};
 }
 
 Json ApiServer::Define(const Json& definition) {
@@ -87,17 +92,17 @@ std::string ApiServer::PathOf(const config::KindInfo& kind, std::string_view ver
 
 ServerVerdict ApiServer::Judge(const config::KindInfo& kind, std::string_view version,
                                std::string_view ns, const std::string& object) {
-  const Answer answer =
-      Ask("POST", absl::StrCat(PathOf(kind, version, ns), "?dryRun=All&fieldValidation=Strict"),
-          object);
+  const local::HttpResponse answer =
+      Send("POST", absl::StrCat(PathOf(kind, version, ns), "?dryRun=All&fieldValidation=Strict"),
+           object, "application/json");
   ServerVerdict verdict;
   verdict.status = answer.status;
   if (verdict.accepts()) return verdict;
   EXPECT_TRUE(answer.status == 400 || answer.status == 422) << answer.status << " " << object;
-  verdict.message = answer.body.is_object() ? answer.body.value("message", "") : "";
-  const Json causes = answer.body.is_object()
-                          ? answer.body.value("details", Json::object()).value("causes", Json())
-                          : Json();
+  const Json status = Json::parse(answer.body, nullptr, false);
+  if (!status.is_object()) return verdict;
+  verdict.message = status.value("message", "");
+  const Json causes = status.value("details", Json::object()).value("causes", Json());
   verdict.only_missing = answer.status == 422 && !causes.empty();
   for (const Json& cause : causes) {
     if (cause.value("reason", "") != "FieldValueRequired" ||

@@ -3,10 +3,9 @@
 #ifndef TESTS_CONFIG_API_SERVER_H_
 #define TESTS_CONFIG_API_SERVER_H_
 
-#include <set>
+#include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "mesh/config/kind.h"
 #include "mesh/local/http_client.h"
@@ -54,6 +53,9 @@ class ApiServer {
                             std::string_view ns);
 
  private:
+  local::HttpResponse Send(const std::string& method, const std::string& path,
+                           const std::string& body, const std::string& accept);
+
   PeerProcess process_;
   std::unique_ptr<local::HttpConnection> connection_;
 };

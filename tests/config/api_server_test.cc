@@ -2,6 +2,7 @@
 // object is our reader's. Where the two differ is in the table below and in docs/differences.md.
 #include "tests/config/api_server.h"
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -259,6 +260,96 @@ TEST_F(ApiServerTest, ServesEveryVersionOfOneObject) {
       EXPECT_EQ(nlohmann::json(patched.body["spec"]), spec);
     }
   }
+}
+
+// `kubectl get`: what a line says, and by which other names a kind goes.
+TEST_F(ApiServerTest, ShowsWhatAUserLooksFor) {
+  const struct {
+    config::Kind kind;
+    std::vector<std::string> short_names;
+    std::vector<std::string> columns;
+    const char* spec;
+    std::vector<std::string> cells;  // but for the age
+  } rows[] = {
+      {config::Kind::kVirtualService,
+       {"vs"},
+       {"Name", "Gateways", "Hosts", "Age"},
+       R"({"hosts":["a"],"gateways":["g"],"tcp":[{"route":[{"destination":{"host":"a"}}]}]})",
+       {"shown", R"(["g"])", R"(["a"])"}},
+      {config::Kind::kDestinationRule,
+       {"dr"},
+       {"Name", "Host", "Age"},
+       R"({"host":"a"})",
+       {"shown", "a"}},
+      {config::Kind::kServiceEntry,
+       {"se"},
+       {"Name", "Hosts", "Location", "Resolution", "Age"},
+       R"({"hosts":["a.example"],"location":"MESH_INTERNAL","resolution":"STATIC"})",
+       {"shown", R"(["a.example"])", "MESH_INTERNAL", "STATIC"}},
+      {config::Kind::kWorkloadEntry,
+       {"we"},
+       {"Name", "Address", "Age"},
+       R"({"address":"10.0.0.1"})",
+       {"shown", "10.0.0.1"}},
+      {config::Kind::kPeerAuthentication,
+       {"pa"},
+       {"Name", "Mode", "Age"},
+       R"({"mtls":{"mode":"STRICT"}})",
+       {"shown", "STRICT"}},
+      {config::Kind::kAuthorizationPolicy,
+       {"ap"},
+       {"Name", "Action", "Age"},
+       R"({"action":"DENY"})",
+       {"shown", "DENY"}},
+      {config::Kind::kEnvoyFilter, {}, {"Name", "Age"}, "{}", {"shown"}},
+  };
+  for (const auto& row : rows) {
+    const config::KindInfo& info = config::InfoOf(row.kind);
+    SCOPED_TRACE(info.name);
+    Json object = Json::parse(Object(info, info.versions[0], row.spec));
+    object["metadata"]["name"] = "shown";
+    const std::string path = ApiServer::PathOf(info, info.versions[0], "default");
+    ASSERT_EQ(server_->Ask("POST", path, object.dump()).status, 201);
+    const Json table =
+        server_->Ask("GET", path + "/shown", "", "application/json;as=Table;v=v1;g=meta.k8s.io")
+            .body;
+    std::vector<std::string> columns;
+    for (const Json& column : table["columnDefinitions"]) columns.push_back(column["name"]);
+    EXPECT_EQ(columns, row.columns);
+    std::vector<std::string> cells = table["rows"][0]["cells"].get<std::vector<std::string>>();
+    cells.pop_back();
+    EXPECT_EQ(cells, row.cells);
+
+    const Json resources =
+        server_->Ask("GET", absl::StrCat("/apis/", Absl(info.group), "/", Absl(info.versions[0])))
+            .body["resources"];
+    for (const Json& resource : resources) {
+      if (resource["name"] != std::string(info.plural)) continue;
+      EXPECT_EQ(resource.value("shortNames", std::vector<std::string>()), row.short_names);
+      EXPECT_EQ(
+          resource["categories"],
+          Json::array({"istio-io", absl::StrCat(Absl(info.group.substr(0, info.group.find('.'))),
+                                                "-istio-io")}));
+    }
+  }
+}
+
+// `kubectl explain`: the server hands out what the definitions say of fields.
+TEST_F(ApiServerTest, ExplainsFields) {
+  // It is made ready some time after the kind is served.
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+  Json schema;
+  do {
+    const Json schemas = server_->Ask("GET", "/openapi/v3/apis/networking.istio.io/v1")
+                             .body.value("components", Json::object())
+                             .value("schemas", Json::object());
+    schema = schemas.value("io.istio.networking.v1.VirtualService", Json());
+  } while (schema.is_null() && std::chrono::steady_clock::now() < deadline);
+  ASSERT_FALSE(schema.is_null());
+  EXPECT_EQ(schema["description"], "Rules for hosts, at gateways and in the mesh.");
+  EXPECT_EQ(schema["properties"]["spec"]["properties"]["http"]["items"]["properties"]["timeout"]
+                  ["description"],
+            "Absent or 0: none.");
 }
 
 TEST_F(ApiServerTest, EveryFieldOfEveryKind) {

@@ -149,7 +149,11 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	go func() { failed <- http.Serve(listen, prepared.Handler) }()
+	// In a whole kube-apiserver the list of groups is another part's; kubectl asks for it first.
+	all := http.NewServeMux()
+	all.Handle("/", prepared.Handler)
+	all.Handle("/apis", s.GenericAPIServer.AggregatedDiscoveryGroupManager)
+	go func() { failed <- http.Serve(listen, all) }()
 	go func() {
 		if err := ready("http://" + listen.Addr().String()); err != nil {
 			failed <- err
@@ -168,7 +172,11 @@ func main() {
 	klog.SetLogger(logr.Discard())
 	// The thread that starts etcd has to stay, or the kernel takes it for our death.
 	runtime.LockOSThread()
-	folder, err := os.MkdirTemp("", "api_server_peer")
+	memory := "/dev/shm" // where there is one: etcd waits for its disk at every write
+	if _, err := os.Stat(memory); err != nil {
+		memory = ""
+	}
+	folder, err := os.MkdirTemp(memory, "api_server_peer")
 	if err == nil {
 		err = os.Chdir(folder)
 	}
