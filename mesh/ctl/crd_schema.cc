@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <initializer_list>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -36,26 +37,48 @@ constexpr char kNumericKeys[] =
 constexpr std::pair<std::string_view, std::string_view> kRequired[] = {
     {"istio.networking.v1alpha3.Destination", "host"},
     {"istio.networking.v1alpha3.DestinationRule", "host"},
+    {"istio.networking.v1alpha3.ExecHealthCheckConfig", "command"},
     {"istio.networking.v1alpha3.Gateway", "servers"},
+    {"istio.networking.v1alpha3.HTTPDirectResponse", "status"},
+    {"istio.networking.v1alpha3.HTTPHealthCheckConfig", "port"},
+    {"istio.networking.v1alpha3.HTTPMirrorPolicy", "destination"},
     {"istio.networking.v1alpha3.HTTPRouteDestination", "destination"},
     {"istio.networking.v1alpha3.IstioEgressListener", "hosts"},
     {"istio.networking.v1alpha3.IstioIngressListener", "defaultEndpoint"},
     {"istio.networking.v1alpha3.IstioIngressListener", "port"},
     {"istio.networking.v1alpha3.LoadBalancerSettings.ConsistentHashLB.HTTPCookie", "name"},
+    {"istio.networking.v1alpha3.LoadBalancerSettings.ConsistentHashLB.HTTPCookie.Attribute",
+     "name"},
+    {"istio.networking.v1alpha3.Port", "name"},
+    {"istio.networking.v1alpha3.Port", "protocol"},
     {"istio.networking.v1alpha3.RouteDestination", "destination"},
     {"istio.networking.v1alpha3.Server", "hosts"},
     {"istio.networking.v1alpha3.Server", "port"},
     {"istio.networking.v1alpha3.ServiceEntry", "hosts"},
+    {"istio.networking.v1alpha3.ServicePort", "name"},
+    {"istio.networking.v1alpha3.ServicePort", "number"},
     {"istio.networking.v1alpha3.Sidecar", "egress"},
     {"istio.networking.v1alpha3.Subset", "name"},
+    {"istio.networking.v1alpha3.TCPHealthCheckConfig", "port"},
     {"istio.networking.v1alpha3.TLSMatchAttributes", "sniHosts"},
     {"istio.networking.v1alpha3.TLSRoute", "match"},
+    {"istio.networking.v1alpha3.TrafficPolicy.TunnelSettings", "targetHost"},
+    {"istio.networking.v1alpha3.TrafficPolicy.TunnelSettings", "targetPort"},
+    {"istio.networking.v1alpha3.WarmupConfiguration", "duration"},
     {"istio.networking.v1alpha3.WorkloadGroup", "template"},
+    {"istio.security.v1beta1.ClaimToHeader", "claim"},
+    {"istio.security.v1beta1.ClaimToHeader", "header"},
     {"istio.security.v1beta1.Condition", "key"},
     {"istio.security.v1beta1.JWTHeader", "name"},
     {"istio.security.v1beta1.JWTRule", "issuer"},
     {"istio.security.v1beta1.Rule.From", "source"},
     {"istio.security.v1beta1.Rule.To", "operation"},
+};
+
+// Names of the .proto that Istio's own definitions take beside those of JSON.
+constexpr std::string_view kOldNames[] = {
+    "istio.networking.v1alpha3.HTTPRoute.mirror_percent",
+    "istio.security.v1beta1.JWTRule.jwks_uri",
 };
 
 Json Typed(const char* type) { return Json{{"type", type}}; }
@@ -263,6 +286,11 @@ Json SchemaOfMessage(const Descriptor* message) {
     Json property = SchemaOfField(field);
     const std::string description = DescriptionOf(field);
     if (!description.empty()) property["description"] = description;
+    if (std::find(std::begin(kOldNames), std::end(kOldNames), field->full_name()) !=
+        std::end(kOldNames)) {
+      properties[field->name()] = property;
+      properties[field->name()]["description"] = "The same as " + field->json_name() + ".";
+    }
     properties[field->json_name()] = std::move(property);
   }
   // A message without fields is an empty object: nothing is known, so nothing is let through.

@@ -17,6 +17,7 @@ using Json = nlohmann::ordered_json;
 namespace {
 
 constexpr char kDefinitions[] = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+constexpr char kJson[] = "application/json";
 constexpr char kLastApplied[] = "kubectl.kubernetes.io/last-applied-configuration";
 
 // The value of a condition; "" when it is not there.
@@ -62,8 +63,9 @@ ApiServer::Answer ApiServer::Ask(const std::string& method, const std::string& p
 Json ApiServer::Define(const Json& definition) {
   Json applied = definition;
   applied["metadata"]["annotations"][kLastApplied] = definition.dump();
-  const Answer created = Ask("POST", kDefinitions, applied.dump());
-  EXPECT_EQ(created.status, 201) << created.body.dump();
+  const local::HttpResponse created = Send("POST", kDefinitions, applied.dump(), kJson);
+  EXPECT_EQ(created.status, 201) << created.body;
+  EXPECT_EQ(created.Header("Warning"), "");
   const std::string name = definition["metadata"]["name"];
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
   // Its controllers take turns; there is nothing to listen to but the definition itself.
@@ -94,7 +96,7 @@ ServerVerdict ApiServer::Judge(const config::KindInfo& kind, std::string_view ve
                                std::string_view ns, const std::string& object) {
   const local::HttpResponse answer =
       Send("POST", absl::StrCat(PathOf(kind, version, ns), "?dryRun=All&fieldValidation=Strict"),
-           object, "application/json");
+           object, kJson);
   ServerVerdict verdict;
   verdict.status = answer.status;
   if (verdict.accepts()) return verdict;
