@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build demo test fmt conformance setup clean bench-route bench-proxy bench-ca bench-config diff-envoy sanitize clang fuzz
+.PHONY: help build demo test fmt conformance setup clean bench-route bench-proxy bench-ca bench-config diff-envoy diff-istio sanitize clang fuzz
 MAKEFLAGS += --no-print-directory
 
 FILES ?=
@@ -43,6 +43,10 @@ bench-proxy: build  ## CPU a request through mesh-proxy, Envoy, nginx and haprox
 diff-envoy: setup  ## a million random requests over 2,000 random tables, asked of Envoy and of us
 	@third_party/setup/peer envoy >/dev/null
 	@bazel run --ui_event_filters=-info,-stdout,-stderr --noshow_progress //tests/route:diff_envoy -- $(or $(TABLES),2000) $(or $(REQUESTS),500) $(or $(SEED),1)
+
+diff-istio: build  ## findings and verdicts on meshes made by chance, of a newer Istio's analyzers and of ours; builds that for ten minutes once
+	@third_party/setup/peer istio_judge >/dev/null && third_party/setup/peer istioctl >/dev/null
+	@exec tests/analysis/against_istio/run --meshctl bin/meshctl --meshes $(or $(MESHES),600) --seed $(or $(SEED),1)
 
 sanitize: setup  ## address, undefined-behaviour and thread sanitizers
 	@tests/sanitize asan && exec tests/sanitize tsan

@@ -14,7 +14,8 @@ constexpr int64_t kProxyUser = 1337;
 // istiod, gateways and the like run as that user rightly.
 bool IsControlPlane(const config::Resource& object) {
   const Labels& labels = object.metadata().labels;
-  return labels.count("operator.istio.io/component") > 0 || labels.count("istio") > 0;
+  const auto release = labels.find("release");
+  return labels.count("istio") > 0 || (release != labels.end() && release->second == "istio");
 }
 
 }  // namespace

@@ -15,10 +15,12 @@ using istio::networking::v1alpha3::DestinationRule;
 constexpr char kRemedy[] =
     "set caCertificates to a file with the authorities that sign the server's certificate";
 
-bool Verifies(const ClientTLSSettings& tls) {
+// A credential has an authority too; sidecars fetch one where the rule selects them.
+bool Verifies(const DestinationRule& rule, const ClientTLSSettings& tls) {
   const bool originates =
       tls.mode() == ClientTLSSettings::SIMPLE || tls.mode() == ClientTLSSettings::MUTUAL;
-  return !originates || !tls.ca_certificates().empty();
+  return !originates || !tls.ca_certificates().empty() ||
+         (!tls.credential_name().empty() && rule.has_workload_selector());
 }
 
 }  // namespace
@@ -27,7 +29,7 @@ void CheckCaCertificates(const Facts& facts, Findings* findings) {
   for (const config::ResourcePtr& rule : facts.snapshot().List(config::Kind::kDestinationRule)) {
     const auto& spec = rule->As<DestinationRule>();
     const auto& policy = spec.traffic_policy();
-    if (!Verifies(policy.tls())) {
+    if (!Verifies(spec, policy.tls())) {
       Report("IST0128", *rule, "spec.trafficPolicy.tls",
              absl::StrCat("TLS to \"", spec.host(), "\" is ",
                           ClientTLSSettings::TLSmode_Name(policy.tls().mode()),
@@ -36,7 +38,7 @@ void CheckCaCertificates(const Facts& facts, Findings* findings) {
     }
     for (int i = 0; i < policy.port_level_settings_size(); ++i) {
       const auto& port = policy.port_level_settings(i);
-      if (Verifies(port.tls())) continue;
+      if (Verifies(spec, port.tls())) continue;
       Report("IST0129", *rule,
              config::IndexPath("spec.trafficPolicy.portLevelSettings", i) + ".tls",
              absl::StrCat("TLS to \"", spec.host(), "\" port ", port.port().number(), " is ",

@@ -42,12 +42,12 @@ void CheckTargets(const Facts& facts, size_t index, Findings* findings) {
       services.insert(names.begin(), names.end());
       numbers.push_back(number);
     }
-    if (numbers.size() > 1 && services.size() > 1) {
+    if (numbers.size() > 1) {
       Report("IST0137", *workload.object, "",
              absl::StrCat("port ", target, " of deployment \"", workload.name,
                           "\" is offered as several ports (", absl::StrJoin(numbers, ", "), ") by ",
                           absl::StrJoin(services, ", ")),
-             "let services of the same pods offer a port under one number", findings);
+             "let all services of the pods offer a port under one number", findings);
     }
     if (protocols[target].size() > 1) {
       Report("MSH0123", *workload.object, "",
@@ -78,9 +78,7 @@ void CheckDeploymentServices(const Facts& facts, Findings* findings) {
     std::map<int, std::map<std::string, std::set<std::string>>> ports;  // port, protocol, services
     for (const config::Resource* service : facts.ServicesOf(i)) {
       for (const kube::ServicePort& port : service->As<kube::Service>().spec().ports()) {
-        const int number =
-            port.target_port().number() != 0 ? port.target_port().number() : port.port();
-        ports[number][port.protocol()].insert(service->ns() + "/" + service->name());
+        ports[port.port()][port.protocol()].insert(service->ns() + "/" + service->name());
       }
     }
     for (const auto& [number, protocols] : ports) {

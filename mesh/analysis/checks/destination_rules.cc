@@ -2,6 +2,7 @@
 // others.
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -62,6 +63,42 @@ bool HasEndpoint(const Facts& facts, const Host& host, const Labels& subset) {
   return false;
 }
 
+// A host that one of the namespaces sees which the rule is for.
+const Host* FindHost(const Facts& facts, const config::Resource& rule, const std::string& fqdn) {
+  for (const std::string& scope : Scopes(rule.ns(), rule.As<net::DestinationRule>().export_to())) {
+    if (const Host* host = facts.FindHost(scope == "*" ? rule.ns() : scope, fqdn)) return host;
+  }
+  return nullptr;
+}
+
+// All hosts, to be asked by their end.
+class KnownHosts {
+ public:
+  explicit KnownHosts(const Facts& facts) {
+    for (const config::ResourcePtr& service : facts.snapshot().List(Kind::kService)) {
+      Add(FullHost(service->ns(), service->name()));
+    }
+    for (const config::ResourcePtr& entry : facts.snapshot().List(Kind::kServiceEntry)) {
+      for (const std::string& host : entry->As<net::ServiceEntry>().hosts()) {
+        Add(FullHost(entry->ns(), host));
+      }
+    }
+    std::sort(reversed_.begin(), reversed_.end());
+  }
+
+  // Whether a host ends as "*.end" does.
+  bool HasWithin(const std::string& pattern) const {
+    const std::string end(pattern.rbegin(), pattern.rend() - 1);
+    const auto at = std::lower_bound(reversed_.begin(), reversed_.end(), end);
+    return at != reversed_.end() && absl::StartsWith(*at, end);
+  }
+
+ private:
+  void Add(const std::string& host) { reversed_.emplace_back(host.rbegin(), host.rend()); }
+
+  std::vector<std::string> reversed_;
+};
+
 // Labels that the control plane adds to endpoints: nothing is known of them here.
 bool LooksAtPlaces(const Labels& labels) {
   return std::any_of(labels.begin(), labels.end(), [](const auto& label) {
@@ -69,22 +106,34 @@ bool LooksAtPlaces(const Labels& labels) {
   });
 }
 
-}  // namespace
-
-void CheckDestinationRuleHosts(const Facts& facts, Findings* findings) {
-  std::set<std::pair<std::string, std::string>> routed;  // hosts and subsets that routes name
+// Hosts and subsets that routes name.
+std::set<std::pair<std::string, std::string>> RoutedSubsets(const Facts& facts) {
+  std::set<std::pair<std::string, std::string>> routed;
   for (const config::ResourcePtr& service : facts.snapshot().List(Kind::kVirtualService)) {
     ForEachDestination(service->As<net::VirtualService>(), [&](const net::Destination& destination,
-                                                               const std::string&, bool) {
+                                                               const DestinationPath&, bool) {
       if (destination.subset().empty()) return;
       routed.emplace(FullHost(service->ns(), destination.host()), destination.subset());
     });
   }
+  return routed;
+}
+
+}  // namespace
+
+void CheckDestinationRuleHosts(const Facts& facts, Findings* findings) {
+  // Made where they are needed.
+  std::optional<KnownHosts> known;
+  std::optional<std::set<std::pair<std::string, std::string>>> routed;
   for (const config::ResourcePtr& rule : facts.snapshot().List(Kind::kDestinationRule)) {
     const auto& spec = rule->As<net::DestinationRule>();
     const std::string fqdn = FullHost(rule->ns(), spec.host());
-    if (fqdn.find('*') != std::string::npos) continue;  // for whatever there is
-    const Host* host = facts.FindHost(rule->ns(), spec.host());
+    const Host* host = FindHost(facts, *rule, fqdn);
+    const bool wildcard = fqdn.find('*') != std::string::npos;
+    if (wildcard) {
+      if (!known.has_value()) known.emplace(facts);
+      if (host != nullptr || known->HasWithin(fqdn)) continue;  // for whatever there is
+    }
     if (host == nullptr) {
       Report("IST0174", *rule, "spec.host",
              absl::StrCat("the host \"", spec.host(), "\" is no service that namespace \"",
@@ -102,7 +151,10 @@ void CheckDestinationRuleHosts(const Facts& facts, Findings* findings) {
     // A subset for what may be deployed one day does no harm, as long as nobody is sent there.
     const bool all = static_cast<int>(empty.size()) == spec.subsets_size();
     for (int i : empty) {
-      if (!all && routed.count({fqdn, spec.subsets(i).name()}) == 0) continue;
+      if (!all) {
+        if (!routed.has_value()) routed = RoutedSubsets(facts);
+        if (routed->count({fqdn, spec.subsets(i).name()}) == 0) continue;
+      }
       const Labels labels = ToLabels(spec.subsets(i).labels());
       Report("IST0173", *rule, IndexPath("spec.subsets", i) + ".labels",
              absl::StrCat("subset \"", spec.subsets(i).name(),

@@ -16,8 +16,10 @@ using Patch = EnvoyFilter::Patch;
 
 constexpr char kAbsolute[] = "use INSERT_FIRST or ADD, or set priority so that the order is said";
 
-// What a patch is about: the name in its value, else that of the filter it looks for.
+// What a patch is about: the name in its value, else that of the filter it looks for. As in Istio
+// patches without a value, such as removals, are not told apart.
 std::string NameOf(const EnvoyFilter::EnvoyConfigObjectPatch& patch) {
+  if (patch.patch().value().fields().empty()) return "";
   const std::string* name = FindText(patch.patch().value(), {"name"});
   return name != nullptr ? *name : patch.match().listener().filter_chain().filter().name();
 }
@@ -50,10 +52,11 @@ void CheckEnvoyFilters(const Facts& facts, Findings* findings) {
           break;
         case Patch::REPLACE:
           if (patch.apply_to() != EnvoyFilter::NETWORK_FILTER &&
-              patch.apply_to() != EnvoyFilter::HTTP_FILTER) {
+              patch.apply_to() != EnvoyFilter::HTTP_FILTER &&
+              patch.apply_to() != EnvoyFilter::VIRTUAL_HOST) {
             Report("IST0152", *filter, field,
                    absl::StrCat("REPLACE is ignored where applyTo is ", applied,
-                                ": it is for HTTP_FILTER and NETWORK_FILTER"),
+                                ": it is for HTTP_FILTER, NETWORK_FILTER and VIRTUAL_HOST"),
                    "use MERGE, or REMOVE and ADD", findings);
           } else {
             relative = true;
@@ -68,12 +71,13 @@ void CheckEnvoyFilters(const Facts& facts, Findings* findings) {
       }
       const std::string name = NameOf(patch);
       if (relative && spec.priority() == 0) {
-        if (!name.empty() && by_version.count(name) > 0) {
+        if (by_version.count(name) > 0) {
           Report("IST0155", *filter, field,
                  absl::StrCat(operation,
                               " depends on what other EnvoyFilters have done, and one "
-                              "before it patches \"",
-                              name, "\" for some proxy versions only"),
+                              "before it patches ",
+                              name.empty() ? "something" : absl::StrCat("\"", name, "\""),
+                              " for some proxy versions only"),
                  kAbsolute, findings);
         } else {
           Report("IST0151", *filter, field,

@@ -8,6 +8,7 @@
 #include "api/networking/v1alpha3/gateway.pb.h"
 #include "api/networking/v1alpha3/virtual_service.pb.h"
 #include "mesh/analysis/checks/checks.h"
+#include "mesh/analysis/checks/destinations.h"
 #include "mesh/config/field_path.h"
 
 namespace mesh::analysis {
@@ -42,12 +43,18 @@ void CheckGatewayHosts(const Facts& facts, Findings* findings) {
     const auto& spec = service->As<VirtualService>();
     if (spec.hosts().empty()) continue;
     for (int i = 0; i < spec.gateways_size(); ++i) {
-      if (spec.gateways(i) == "mesh") continue;
+      if (spec.gateways(i) == "mesh" || IsMadeByIstio(spec.gateways(i))) continue;
       const std::string full = FullGateway(service->ns(), spec.gateways(i));
       const size_t slash = full.find('/');
       const config::ResourcePtr gateway = facts.snapshot().Find(
           config::Kind::kGateway, full.substr(0, slash), full.substr(slash + 1));
-      if (gateway == nullptr) continue;  // said by another check
+      if (gateway == nullptr) {
+        Report("IST0132", *service, config::IndexPath("spec.gateways", i),
+               absl::StrCat("gateway \"", full, "\", which is not there, has none of the hosts ",
+                            absl::StrJoin(spec.hosts(), ", ")),
+               "correct the gateway's name", findings);
+        continue;
+      }
       const std::vector<std::string> hosts = HostsFor(*gateway, service->ns());
       bool found = false;
       for (const std::string& own : spec.hosts()) {

@@ -82,8 +82,10 @@ void CheckInjection(const Facts& facts, Findings* findings) {
     if (label != workload.labels.end() && absl::EqualsIgnoreCase(label->second, "false")) continue;
     if (workload.pod->host_network()) continue;
     bool has_proxy = false;
-    for (const auto& container : workload.pod->containers()) {
-      if (container.name() == "istio-proxy") has_proxy = true;
+    for (const auto* containers : {&workload.pod->containers(), &workload.pod->init_containers()}) {
+      for (const auto& container : *containers) {
+        has_proxy = has_proxy || container.name() == "istio-proxy";
+      }
     }
     if (has_proxy) continue;
     Report("IST0103", *workload.object, "spec.containers",

@@ -10,6 +10,13 @@
 namespace mesh::analysis {
 namespace {
 
+// istiod, gateways and the like name their ports as they need.
+bool IsControlPlane(const config::Resource& service) {
+  const Labels& labels = service.metadata().labels;
+  const auto release = labels.find("release");
+  return labels.count("istio") > 0 || (release != labels.end() && release->second == "istio");
+}
+
 // Without addresses of its own, a TCP port of an ExternalName service takes every connection.
 void CheckExternalPort(const config::Resource& service, int index, Findings* findings) {
   const auto& port = service.As<kubernetes::v1::Service>().spec().ports(index);
@@ -28,7 +35,7 @@ void CheckExternalPort(const config::Resource& service, int index, Findings* fin
 
 void CheckPortNames(const Facts& facts, Findings* findings) {
   for (const config::ResourcePtr& service : facts.snapshot().List(config::Kind::kService)) {
-    if (IsSystemNamespace(service->ns())) continue;
+    if (IsControlPlane(*service)) continue;
     const auto& spec = service->As<kubernetes::v1::Service>().spec();
     for (int i = 0; i < spec.ports_size(); ++i) {
       const auto& port = spec.ports(i);
@@ -36,6 +43,7 @@ void CheckPortNames(const Facts& facts, Findings* findings) {
         CheckExternalPort(*service, i, findings);
         continue;
       }
+      if (IsSystemNamespace(service->ns())) continue;
       if (registry::KubernetesProtocol(port.port(), port.name(), port.protocol(),
                                        port.app_protocol()) != registry::Protocol::kUnsupported) {
         continue;

@@ -1,13 +1,16 @@
 // What is valid in an object by itself and yet not meant so: spellings that have been replaced,
 // values that are ignored.
-#include <set>
+#include "mesh/analysis/checks/schema_warnings.h"
+
+#include <algorithm>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "api/networking/v1alpha3/destination_rule.pb.h"
-#include "api/networking/v1alpha3/gateway.pb.h"
 #include "api/networking/v1alpha3/virtual_service.pb.h"
-#include "mesh/analysis/checks/checks.h"
 #include "mesh/config/field_path.h"
 #include "re2/re2.h"
 
@@ -18,15 +21,20 @@ namespace net = ::istio::networking::v1alpha3;
 using config::IndexPath;
 using config::Kind;
 
-void Warn(const config::Resource& object, const std::string& field, std::string message,
-          std::string remedy, Findings* findings) {
-  Report("IST0133", object, field, std::move(message), std::move(remedy), findings);
-}
+constexpr size_t kLargeBody = 100 << 10;
 
 void CheckVirtualService(const config::Resource& object, Findings* findings) {
   static const RE2* const kAddress =
       new RE2("\\d+\\.\\d+\\.\\d+\\.\\d+|[0-9a-fA-F]*:[0-9a-fA-F:.]+");
   const auto& spec = object.As<net::VirtualService>();
+  for (int i = 0; i < spec.gateways_size(); ++i) {
+    const std::string& name = spec.gateways(i);
+    if (name.find('/') != std::string::npos || name.find('.') == std::string::npos) continue;
+    const std::vector<std::string> labels = absl::StrSplit(name, '.');
+    Warn(object, IndexPath("spec.gateways", i),
+         absl::StrCat("\"", name, "\" is the old way to name a gateway of another namespace"),
+         absl::StrCat("write ", labels[1], "/", labels[0]), findings);
+  }
   for (int i = 0; i < spec.http_size(); ++i) {
     const std::string rule = IndexPath("spec.http", i);
     const auto& http = spec.http(i);
@@ -34,6 +42,17 @@ void CheckVirtualService(const config::Resource& object, Findings* findings) {
       Warn(object, rule + ".mirrorPercent", "mirrorPercent has been replaced",
            absl::StrCat("write mirrorPercentage: {value: ", http.mirror_percent().value(), "}"),
            findings);
+    }
+    if (http.fault().has_abort() && http.fault().abort().error_type_case() ==
+                                        net::HTTPFaultInjection::Abort::ERROR_TYPE_NOT_SET) {
+      Warn(object, rule + ".fault.abort", "the abort says no status: it aborts nothing",
+           "write httpStatus: 503, or grpcStatus", findings);
+    }
+    const net::HTTPBody& body = http.direct_response().body();
+    if (std::max(body.string().size(), body.bytes().size()) > kLargeBody) {
+      Warn(object, rule + ".directResponse.body",
+           "every proxy is sent the whole body with each change of its routes",
+           "let a service answer with large bodies", findings);
     }
     if (http.cors_policy().allow_origin_size() > 0) {
       Warn(object, rule + ".corsPolicy.allowOrigin", "corsPolicy.allowOrigin has been replaced",
@@ -56,6 +75,28 @@ void CheckVirtualService(const config::Resource& object, Findings* findings) {
   }
 }
 
+void CheckBalancing(const config::Resource& object, const net::LoadBalancerSettings& balancing,
+                    bool has_outlier_detection, const std::string& path, Findings* findings) {
+  if (balancing.consistent_hash().minimum_ring_size() > 0) {
+    Warn(object, path + ".loadBalancer.consistentHash.minimumRingSize",
+         "consistentHash.minimumRingSize has been replaced",
+         absl::StrCat("write ringHash: {minimumRingSize: ",
+                      balancing.consistent_hash().minimum_ring_size(), "}"),
+         findings);
+  }
+  const auto check = [&](const auto& locality, const std::string& field) {
+    if (has_outlier_detection ||
+        (locality.failover().empty() && locality.failover_priority().empty())) {
+      return;
+    }
+    Warn(object, path + ".loadBalancer." + field,
+         "without outlierDetection no endpoint is ever found to fail: there is no failover",
+         "add an outlierDetection beside the loadBalancer", findings);
+  };
+  check(balancing.locality_lb_setting(), "localityLbSetting");
+  check(balancing.zone_aware_lb_setting(), "zoneAwareLbSetting");
+}
+
 void CheckPolicy(const config::Resource& object, const net::TrafficPolicy& policy,
                  const std::string& path, Findings* findings) {
   const auto check = [&](const net::OutlierDetection& outlier, const std::string& at) {
@@ -67,48 +108,21 @@ void CheckPolicy(const config::Resource& object, const net::TrafficPolicy& polic
          findings);
   };
   check(policy.outlier_detection(), path);
+  CheckBalancing(object, policy.load_balancer(), policy.has_outlier_detection(), path, findings);
   for (int i = 0; i < policy.port_level_settings_size(); ++i) {
-    check(policy.port_level_settings(i).outlier_detection(),
-          IndexPath(path + ".portLevelSettings", i));
-  }
-}
-
-void CheckGateway(const config::Resource& object, Findings* findings) {
-  static const std::set<std::string>* const kSuites =
-      new std::set<std::string>{"ECDHE-ECDSA-AES128-GCM-SHA256",
-                                "ECDHE-RSA-AES128-GCM-SHA256",
-                                "ECDHE-ECDSA-AES256-GCM-SHA384",
-                                "ECDHE-RSA-AES256-GCM-SHA384",
-                                "ECDHE-ECDSA-CHACHA20-POLY1305",
-                                "ECDHE-RSA-CHACHA20-POLY1305",
-                                "ECDHE-ECDSA-AES128-SHA",
-                                "ECDHE-RSA-AES128-SHA",
-                                "ECDHE-ECDSA-AES256-SHA",
-                                "ECDHE-RSA-AES256-SHA",
-                                "AES128-GCM-SHA256",
-                                "AES256-GCM-SHA384",
-                                "AES128-SHA",
-                                "AES256-SHA",
-                                "DES-CBC3-SHA",
-                                "ECDHE-RSA-AES128-SHA256"};
-  const auto& spec = object.As<net::Gateway>();
-  for (int i = 0; i < spec.servers_size(); ++i) {
-    std::set<std::string> seen;
-    const auto& suites = spec.servers(i).tls().cipher_suites();
-    for (int s = 0; s < suites.size(); ++s) {
-      const std::string field = IndexPath(IndexPath("spec.servers", i) + ".tls.cipherSuites", s);
-      if (kSuites->count(suites[s]) == 0) {
-        Warn(object, field, absl::StrCat("no cipher suite is called \"", suites[s], "\""),
-             "write a name of OpenSSL's, such as ECDHE-RSA-AES128-GCM-SHA256", findings);
-      } else if (!seen.insert(suites[s]).second) {
-        Warn(object, field, absl::StrCat("\"", suites[s], "\" is there already"), "delete it",
-             findings);
-      }
-    }
+    const auto& port = policy.port_level_settings(i);
+    const std::string at = IndexPath(path + ".portLevelSettings", i);
+    check(port.outlier_detection(), at);
+    CheckBalancing(object, port.load_balancer(), port.has_outlier_detection(), at, findings);
   }
 }
 
 }  // namespace
+
+void Warn(const config::Resource& object, const std::string& field, std::string message,
+          std::string remedy, Findings* findings) {
+  Report("IST0133", object, field, std::move(message), std::move(remedy), findings);
+}
 
 void CheckSchemaWarnings(const Facts& facts, Findings* findings) {
   for (const config::ResourcePtr& object : facts.snapshot().List(Kind::kVirtualService)) {
@@ -122,8 +136,19 @@ void CheckSchemaWarnings(const Facts& facts, Findings* findings) {
                   IndexPath("spec.subsets", i) + ".trafficPolicy", findings);
     }
   }
-  for (const config::ResourcePtr& object : facts.snapshot().List(Kind::kGateway)) {
-    CheckGateway(*object, findings);
+  static constexpr std::pair<Kind, void (*)(const config::Resource&, Findings*)> kOthers[] = {
+      {Kind::kGateway, WarnOfGateway},
+      {Kind::kSidecar, WarnOfSidecar},
+      {Kind::kServiceEntry, WarnOfServiceEntry},
+      {Kind::kEnvoyFilter, WarnOfEnvoyFilter},
+      {Kind::kAuthorizationPolicy, WarnOfPolicy},
+      {Kind::kPeerAuthentication, WarnOfPolicy},
+      {Kind::kRequestAuthentication, WarnOfPolicy},
+      {Kind::kTelemetry, WarnOfPolicy},
+      {Kind::kProxyConfig, WarnOfPolicy},
+  };
+  for (const auto& [kind, warn] : kOthers) {
+    for (const config::ResourcePtr& object : facts.snapshot().List(kind)) warn(*object, findings);
   }
 }
 

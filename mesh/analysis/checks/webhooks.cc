@@ -1,6 +1,9 @@
 // The webhooks that inject sidecars: overlapping ones, those whose control plane is not there, and
 // containers that wait for an injection that does not come.
+#include <arpa/inet.h>
+
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -140,6 +143,42 @@ void CheckOverlaps(const std::vector<Webhook>& injectors, const std::set<std::st
   }
 }
 
+// Istio's own webhooks, by the names that its installation gives them.
+bool AsksControlPlane(const UnreadObject& object) {
+  if (object.kind == kMutating) return absl::StartsWith(object.name, "istio-sidecar-injector");
+  return object.name == "istiod-default-validator" ||
+         absl::StartsWith(object.name, "istio-validator");
+}
+
+// The host of a URL, without port and brackets; empty where it has none. None where it is no URL:
+// as lenient as Go's url.Parse, by which Istio goes.
+std::optional<std::string> HostOf(const std::string& url) {
+  static const RE2* const kUrl = new RE2("(?:([a-zA-Z][a-zA-Z0-9+.-]*):)?(?://([^/?#]*))?([^?#]*)");
+  static const RE2* const kHost = new RE2("(\\[[^\\]]*\\]|[^\\[\\]:]*)(?::\\d*)?");
+  static const RE2* const kBadHost = new RE2("[\\x00-\\x20\\x7f<>\"\\\\^`{|}]");
+  std::string scheme, authority, path, host;
+  if (RE2::PartialMatch(url, "[\\x00-\\x1f\\x7f]")) return std::nullopt;
+  const std::string whole = url.substr(0, url.find_first_of("?#"));
+  if (!RE2::FullMatch(whole, *kUrl, &scheme, &authority, &path)) return std::nullopt;
+  // A colon before the first slash of a path would be a scheme's.
+  if (scheme.empty() && authority.empty() &&
+      path.substr(0, path.find('/')).find(':') != std::string::npos) {
+    return std::nullopt;
+  }
+  if (const size_t at = authority.rfind('@'); at != std::string::npos) authority.erase(0, at + 1);
+  if (!RE2::FullMatch(authority, *kHost, &host) || RE2::PartialMatch(authority, *kBadHost)) {
+    return std::nullopt;
+  }
+  if (!host.empty() && host.front() == '[') host = host.substr(1, host.size() - 2);
+  return host;
+}
+
+bool IsAddress(const std::string& host) {
+  unsigned char bytes[16];
+  return inet_pton(AF_INET, host.c_str(), bytes) == 1 ||
+         inet_pton(AF_INET6, host.c_str(), bytes) == 1;
+}
+
 }  // namespace
 
 void CheckWebhooks(const Facts& facts, Findings* findings) {
@@ -164,31 +203,30 @@ void CheckWebhooks(const Facts& facts, Findings* findings) {
 }
 
 void CheckExternalControlPlanes(const Facts& facts, Findings* findings) {
-  static const RE2* const kAddress =
-      new RE2("https?://(\\d+\\.\\d+\\.\\d+\\.\\d+|\\[.*\\])(:\\d+)?(/.*)?");
-  static const RE2* const kUrl = new RE2("https?://([a-zA-Z0-9-]+\\.?)+(:\\d+)?(/.*)?");
   for (const char* kind : {kMutating, kValidating}) {
     for (const Webhook& webhook : WebhooksOf(facts, kind)) {
-      const std::string& name = webhook.object->name;
-      const bool external = name == "istio-validator-external-istiod" ||
-                            name == "istio-sidecar-injector-external-istiod" ||
-                            (absl::StartsWith(name, "istio-") && absl::EndsWith(name, "-external"));
-      if (!external) continue;
+      if (!AsksControlPlane(*webhook.object)) continue;
       const std::string field = webhook.Field("clientConfig.url");
       const SourcePosition position = webhook.object->PositionOf(field);
       const std::string* url = FindText(*webhook.spec, {"clientConfig", "url"});
-      if (url == nullptr || url->empty()) {
+      if (url == nullptr) {
+        if (FindMapping(*webhook.spec, {"clientConfig", "service"}) != nullptr) continue;
         Report("IST0163", *webhook.object, position, field,
-               absl::StrCat("the webhook \"", webhook.name, "\" has no URL of the control plane"),
+               absl::StrCat("the webhook \"", webhook.name,
+                            "\" names neither a service nor a URL of the control plane"),
                "write clientConfig.url: https://HOST:15017/...", findings);
-      } else if (RE2::FullMatch(*url, *kAddress)) {
+        continue;
+      }
+      const std::optional<std::string> host = HostOf(*url);
+      if (!host.has_value()) {
+        Report(
+            "IST0163", *webhook.object, position, field,
+            absl::StrCat("the webhook \"", webhook.name, "\" has a URL that does not read: ", *url),
+            "write clientConfig.url: https://HOST:15017/...", findings);
+      } else if (IsAddress(*host)) {
         Report("IST0164", *webhook.object, position, field,
                absl::StrCat("the webhook \"", webhook.name, "\" asks an address: ", *url),
                "write a host name, whose address may change", findings);
-      } else if (!RE2::FullMatch(*url, *kUrl)) {
-        Report("IST0163", *webhook.object, position, field,
-               absl::StrCat("the webhook \"", webhook.name, "\" has a URL without a host: ", *url),
-               "write clientConfig.url: https://HOST:15017/...", findings);
       }
     }
   }

@@ -4,6 +4,7 @@
 #include <string>
 #include <type_traits>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "mesh/base/strings.h"
@@ -388,6 +389,34 @@ void CheckHosts(Checker* checker, const Path& path, const Strings& hosts, bool i
   }
 }
 
+// "@request.auth.claims.group" and "@request.auth.claims[group]": a claim of the request's token.
+bool IsClaim(const std::string& header) {
+  constexpr absl::string_view kClaims = "@request.auth.claims";
+  if (!absl::StartsWithIgnoreCase(header, kClaims)) return false;
+  const std::string name = header.substr(kClaims.size());
+  if (name.size() < 2) return false;
+  return name.front() == '.' || (name.front() == '[' && name.back() == ']');
+}
+
+// Sidecars choose routes before they look at tokens.
+void CheckNoClaims(Checker* checker, const Path& path, const net::HTTPRoute& route) {
+  const Path list = path.Field("match");
+  for (int i = 0; i < route.match_size(); ++i) {
+    const Path at = list.At(i);
+    const auto check = [&](std::string_view name, const auto& headers) {
+      const Path field = at.Field(name);
+      for (const auto* header : Sorted(headers)) {
+        if (!IsClaim(header->first)) continue;
+        checker->Fail(field.Key(header->first),
+                      "claims are matched at gateways only; name some in spec.gateways, and not "
+                      "mesh");
+      }
+    };
+    check("headers", route.match(i).headers());
+    check("withoutHeaders", route.match(i).without_headers());
+  }
+}
+
 }  // namespace
 
 void CheckVirtualService(Checker* checker, const Path& path, const ValidateOptions& options,
@@ -426,6 +455,7 @@ void CheckVirtualService(Checker* checker, const Path& path, const ValidateOptio
                            : options.delegates && route.has_delegate() ? RouteRole::kRoot
                                                                        : RouteRole::kAlone;
     CheckHttpRoute(checker, at, role, route);
+    if (in_mesh) CheckNoClaims(checker, at, route);
   }
   for (int i = 0; i < service.tls_size(); ++i) {
     const Path list = path.Field("tls");
