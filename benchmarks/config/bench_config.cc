@@ -2,6 +2,7 @@
 //
 //   events/libyaml/N, read/N           the same bytes as libyaml's bare events, and as typed
 //   resources validate/N, analyze/N, check/NAME/N   from cold caches
+//   cluster/NAME/N             a check over a cluster of N services
 //   edit/KIND/N                one file of N services is edited: read, stored, findings again
 //
 //   bench_config --once N              reads and analyses once: CPU time, and the most memory the
@@ -32,10 +33,14 @@
 namespace mesh::benchmarks {
 namespace {
 
+// A number above this is of a cluster with the services that are left of it.
+constexpr int kCluster = 1 << 20;
+
 // All of it as one text, as `kubectl get -o yaml` or a file of a release has it.
 const std::string& Text(int services) {
   static auto* const texts = new std::map<int, std::string>;
   std::string& text = (*texts)[services];
+  if (services > kCluster && text.empty()) text = GenerateCluster(services - kCluster);
   if (text.empty()) {
     for (const GeneratedFile& file : GenerateConfig(services)) {
       absl::StrAppend(&text, file.yaml, "---\n");
@@ -110,8 +115,8 @@ void EmptyCaches() {
   benchmark::DoNotOptimize(much->data());
 }
 
-void Analyze(benchmark::State& state, const std::vector<std::string>& checks) {
-  const config::SnapshotPtr snapshot = Snapshot(state.range(0));
+void AnalyzeSnapshot(benchmark::State& state, const config::SnapshotPtr& snapshot,
+                     const std::vector<std::string>& checks) {
   analysis::Options options;
   options.checks = checks;
   size_t findings = 0;
@@ -122,6 +127,14 @@ void Analyze(benchmark::State& state, const std::vector<std::string>& checks) {
     findings = analysis::Analyze(*snapshot, options).size();
   }
   state.counters["findings"] = findings;
+}
+
+void Analyze(benchmark::State& state, const std::vector<std::string>& checks) {
+  AnalyzeSnapshot(state, Snapshot(state.range(0)), checks);
+}
+
+void AnalyzeCluster(benchmark::State& state, const std::vector<std::string>& checks) {
+  AnalyzeSnapshot(state, Snapshot(kCluster + state.range(0)), checks);
 }
 
 // The wait of a person who saved a file: its bytes are there, the findings are wanted.
@@ -184,6 +197,11 @@ void Register() {
       RegisterBenchmark(("check/" + check).c_str(),
                         [check](benchmark::State& state) { Analyze(state, {check}); })
           ->Arg(services)
+          ->Iterations(3)
+          ->Unit(ms);
+      RegisterBenchmark(("cluster/" + check).c_str(),
+                        [check](benchmark::State& state) { AnalyzeCluster(state, {check}); })
+          ->Arg(services * 3 / 20)
           ->Iterations(3)
           ->Unit(ms);
     }

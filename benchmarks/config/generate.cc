@@ -89,4 +89,75 @@ std::vector<GeneratedFile> GenerateConfig(int services) {
   return files;
 }
 
+namespace {
+
+std::string Object(const std::string& api, const std::string& kind, const std::string& ns,
+                   const std::string& name, const std::string& rest) {
+  return absl::StrCat("apiVersion: ", api, "\nkind: ", kind, "\nmetadata:\n  name: ", name,
+                      ns.empty() ? "" : absl::StrCat("\n  namespace: ", ns), "\n", rest, "---\n");
+}
+
+std::string Policies(int number, const std::string& ns, const std::string& name) {
+  const std::string selector = absl::StrCat("matchLabels: {app: ", name, "}");
+  const std::string security = "security.istio.io/v1";
+  const std::string networking = "networking.istio.io/v1";
+  return absl::StrCat(
+      Object(security, "PeerAuthentication", ns, name,
+             absl::StrCat("spec:\n  selector: {", selector,
+                          "}\n  mtls: {mode: ", number % 20 == 0 ? "STRICT" : "PERMISSIVE", "}\n")),
+      Object(security, "RequestAuthentication", ns, name,
+             absl::StrCat("spec:\n  selector: {", selector,
+                          "}\n  jwtRules: [{issuer: https://issuer.example.com, jwksUri: "
+                          "https://issuer.example.com/keys}]\n")),
+      Object(security, "AuthorizationPolicy", ns, name,
+             absl::StrCat("spec:\n  selector: {", selector,
+                          "}\n  rules: [{from: [{source: {namespaces: [",
+                          number % 50 == 0 ? "nowhere" : ns, "]}}]}]\n")),
+      Object("networking.istio.io/v1alpha3", "EnvoyFilter", ns, name,
+             "spec:\n  configPatches:\n  - applyTo: CLUSTER\n    patch: {operation: MERGE, value: "
+             "{connect_timeout: 1s}}\n"),
+      Object(networking, "Sidecar", ns, name,
+             absl::StrCat("spec:\n  workloadSelector: {labels: {app: ", name,
+                          "}}\n  egress: [{hosts: [\"./*\"]}]\n")),
+      Object("telemetry.istio.io/v1", "Telemetry", ns, name,
+             absl::StrCat("spec:\n  selector: {", selector,
+                          "}\n  accessLogging: [{providers: [{name: envoy}]}]\n")),
+      Object(networking, "WorkloadEntry", ns, name,
+             absl::StrCat("spec: {address: 192.168.", number / 250 % 250, ".", number % 250,
+                          ", labels: {app: ", name, "}}\n")),
+      Object(
+          "v1", "Pod", ns, name,
+          absl::StrCat("  labels: {app: ", name, ", version: v1}\nspec:\n  containers:\n",
+                       "  - {name: app, image: app}\n",
+                       number % 50 == 0 ? "" : "  - {name: istio-proxy, image: istio/proxyv2}\n")));
+}
+
+}  // namespace
+
+std::string GenerateCluster(int services) {
+  std::string text;
+  for (int i = 0; i < services; ++i) {
+    const std::string ns = Namespace(i);
+    const std::string name = absl::StrCat("service-", i);
+    if (i % kServicesOfNamespace == 0) {
+      absl::StrAppend(&text,
+                      Object("v1", "Namespace", "", ns, "  labels: {istio-injection: enabled}\n"));
+    }
+    absl::StrAppend(
+        &text,
+        Object("v1", "Service", ns, name,
+               absl::StrCat("spec:\n  selector: {app: ", name, "}\n  ports: [{port: 80, name: ",
+                            i % 50 == 0 ? "web" : "http", "}]\n")),
+        Object("apps/v1", "Deployment", ns, name,
+               absl::StrCat(
+                   "spec:\n  replicas: 1\n  selector: {matchLabels: {app: ", name,
+                   "}}\n  template:\n    metadata:\n      labels: {app: ", name, ", version: v1}\n",
+                   i % 50 == 0 ? "      annotations: {sidecar.istio.io/nobody: knows}\n" : "",
+                   "    spec:\n      containers:\n      - {name: app, image: app, "
+                   "ports: [{containerPort: 80}]}\n")));
+    if (i % 10 == 0) absl::StrAppend(&text, Policies(i, ns, name));
+  }
+  return text;
+}
+
 }  // namespace mesh::benchmarks

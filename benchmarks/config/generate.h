@@ -21,6 +21,12 @@ struct GeneratedFile {
 // VirtualService in 100 names a subset that is not there, one in 250 such a gateway.
 std::vector<GeneratedFile> GenerateConfig(int services);
 
+// What a cluster has beside it, as one text: `services` Services with a Deployment each, a Pod for
+// one in ten, and of each kind of policy one for ten services: PeerAuthentication,
+// RequestAuthentication, AuthorizationPolicy, EnvoyFilter, Sidecar, Telemetry, WorkloadEntry. One
+// in 50 of them is not as it should be.
+std::string GenerateCluster(int services);
+
 }  // namespace mesh::benchmarks
 
 #endif  // BENCHMARKS_CONFIG_GENERATE_H_

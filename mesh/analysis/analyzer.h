@@ -21,7 +21,7 @@ namespace mesh::analysis {
 // Cost of Update: where VirtualServices, DestinationRules, Gateways, Sidecars or policies changed,
 // that of looking at these and at those that name them, and of copying the findings; where
 // workloads, services, namespaces or the options changed, that of Analyze. It keeps the last
-// snapshot and some 200 bytes an object. Not thread-safe.
+// snapshot and some 2 kB an object. Not thread-safe.
 class Analyzer {
  public:
   Analyzer();

@@ -17,6 +17,7 @@
 #include "api/networking/v1alpha3/destination_rule.pb.h"
 #include "api/networking/v1alpha3/service_entry.pb.h"
 #include "mesh/base/strings.h"
+#include "mesh/registry/label_index.h"
 #include "mesh/translate/world.h"
 
 namespace mesh::analysis {
@@ -101,13 +102,11 @@ std::string ToString(const Labels& labels) {
 
 struct Facts::Workloads {
   std::vector<Workload> all;
-  // By "namespace\nkey\nvalue" and, for all labels, "namespace"; namespace "*" is any.
-  std::unordered_map<std::string, std::vector<size_t>> by_label;
+  registry::LabelIndex by_label;                               // namespace "*" is any
   std::vector<std::vector<const config::Resource*>> services;  // of each
 
   void Read(const config::Snapshot& snapshot, bool assume_ingress_gateway);
   void AddServices(const config::Snapshot& snapshot);
-  std::vector<size_t> Select(const std::string& ns, const Labels& selector) const;
 };
 
 struct Facts::Hosts {
@@ -283,10 +282,8 @@ void Facts::Workloads::Read(const config::Snapshot& snapshot, bool assume_ingres
     all.push_back(std::move(gateway));
   }
   for (size_t i = 0; i < all.size(); ++i) {
-    for (const std::string& ns : {all[i].ns, std::string("*")}) {
-      by_label[ns].push_back(i);
-      for (const auto& [key, value] : all[i].labels) by_label[Join(ns, key, value)].push_back(i);
-    }
+    by_label.Add(all[i].ns, all[i].labels, i);
+    by_label.Add("*", all[i].labels, i);
   }
   services.resize(all.size());
 }
@@ -295,40 +292,16 @@ void Facts::Workloads::AddServices(const config::Snapshot& snapshot) {
   for (const config::ResourcePtr& service : snapshot.List(Kind::kService)) {
     const auto& selector = service->As<kube::Service>().spec().selector();
     if (selector.empty()) continue;
-    for (size_t workload : Select(service->ns(), ToLabels(selector))) {
+    for (size_t workload : by_label.Select(service->ns(), ToLabels(selector))) {
       services[workload].push_back(service.get());
     }
   }
 }
 
-std::vector<size_t> Facts::Workloads::Select(const std::string& ns, const Labels& selector) const {
-  const std::vector<size_t>* rarest = nullptr;
-  if (selector.empty()) {
-    const auto every = by_label.find(ns);
-    return every == by_label.end() ? std::vector<size_t>() : every->second;
-  }
-  for (const auto& [key, value] : selector) {
-    const auto carriers = by_label.find(Join(ns, key, value));
-    if (carriers == by_label.end()) return {};
-    if (rarest == nullptr || carriers->second.size() < rarest->size()) rarest = &carriers->second;
-  }
-  std::vector<size_t> selected;
-  for (size_t i : *rarest) {
-    const Labels& labels = all[i].labels;
-    if (std::all_of(selector.begin(), selector.end(), [&](const auto& wanted) {
-          const auto label = labels.find(wanted.first);
-          return label != labels.end() && label->second == wanted.second;
-        })) {
-      selected.push_back(i);
-    }
-  }
-  return selected;
-}
-
 const std::vector<Workload>& Facts::workloads() const { return all_workloads().all; }
 
 std::vector<size_t> Facts::Select(const std::string& ns, const Labels& selector) const {
-  return all_workloads().Select(ns, selector);
+  return all_workloads().by_label.Select(ns, selector);
 }
 
 bool Facts::InMesh(const Workload& workload, bool unknown) const {

@@ -91,8 +91,9 @@ void Builder::IndexWorkloads() {
   for (const config::ResourcePtr& entry : snapshot_.List(config::Kind::kWorkloadEntry)) {
     registry_->workloads_.push_back(std::make_shared<const Workload>(ReadWorkloadEntry(entry)));
   }
-  for (const WorkloadPtr& workload : registry_->workloads_) {
-    by_namespace_[workload->ns].push_back(workload);
+  for (size_t i = 0; i < registry_->workloads_.size(); ++i) {
+    const WorkloadPtr& workload = registry_->workloads_[i];
+    by_label_.Add(workload->ns, workload->labels, i);
     registry_->by_name_.emplace(absl::StrCat(workload->ns, "/", workload->name), workload);
     if (!workload->ip.empty()) registry_->by_ip_.emplace(workload->ip, workload);
   }
@@ -153,13 +154,11 @@ bool Builder::ReadEndpointObjects(Draft& draft) {
 void Builder::SelectWorkloads(Draft& draft) {
   const Service& service = *draft.service;
   if (service.selector.empty()) return;
-  const auto workloads = by_namespace_.find(service.ns);
-  if (workloads == by_namespace_.end()) return;
-  for (const WorkloadPtr& workload : workloads->second) {
+  for (const size_t i : by_label_.Select(service.ns, service.selector)) {
+    const WorkloadPtr& workload = registry_->workloads_[i];
     if (!workload->ready || workload->ip.empty()) continue;
     // A Kubernetes service selects pods, a ServiceEntry pods and WorkloadEntries.
     if (service.kubernetes && !workload->pod) continue;
-    if (!Selects(service.selector, workload->labels)) continue;
     for (const Port& port : service.ports) {
       if (auto endpoint = MakeEndpoint(*workload, service, port, registry_->options_)) {
         draft.endpoints.push_back(*std::move(endpoint));

@@ -11,6 +11,7 @@
 
 #include "mesh/config/resource.h"
 #include "mesh/config/snapshot.h"
+#include "mesh/registry/label_index.h"
 #include "mesh/registry/registry.h"
 
 namespace mesh::registry {
@@ -56,7 +57,7 @@ class Builder {
 
   const config::Snapshot& snapshot_;
   std::shared_ptr<Registry> registry_;
-  std::map<std::string, std::vector<WorkloadPtr>> by_namespace_;
+  LabelIndex by_label_;  // of the registry's workloads, by their place in it
   std::map<std::pair<std::string, std::string>, std::vector<config::ResourcePtr>> slices_;
   std::vector<Draft> drafts_;
 };

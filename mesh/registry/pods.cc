@@ -162,18 +162,19 @@ std::vector<WorkloadPtr> ReadPods(const config::Snapshot& snapshot,
     pods.push_back(std::move(workload));
   }
   if (options.expand_deployments) {
-    const size_t given = pods.size();
+    LabelIndex by_label;
+    std::set<std::pair<std::string, std::string>> owners;  // namespaces and Deployments of pods
+    for (size_t i = 0; i < pods.size(); ++i) {
+      by_label.Add(pods[i]->ns, pods[i]->labels, i);
+      owners.emplace(pods[i]->ns, pods[i]->deployment);
+    }
     for (const config::ResourcePtr& resource : snapshot.List(config::Kind::kDeployment)) {
       const auto& deployment = resource->As<k8s::Deployment>();
       const auto& matched = deployment.spec().selector().match_labels();
       const Labels selector(matched.begin(), matched.end());
-      bool replaced = false;
-      for (size_t i = 0; i < given && !replaced; ++i) {
-        const Workload& pod = *pods[i];
-        replaced =
-            pod.ns == resource->ns() && (pod.deployment == resource->name() ||
-                                         (!selector.empty() && Selects(selector, pod.labels)));
-      }
+      const bool replaced =
+          owners.count({resource->ns(), resource->name()}) > 0 ||
+          (!selector.empty() && !by_label.Select(resource->ns(), selector).empty());
       if (replaced) continue;
       for (int i = 0; i < deployment.spec().replicas(); ++i) {
         auto workload = std::make_shared<Workload>();

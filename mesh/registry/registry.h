@@ -9,7 +9,7 @@
 //   }
 //
 // A Registry never changes and may be used from any thread; everything it hands out by pointer or
-// reference lives as long as it does. Building costs O(objects + services x pods of a namespace).
+// reference lives as long as it does. Building costs O(objects + endpoints).
 #ifndef MESH_REGISTRY_REGISTRY_H_
 #define MESH_REGISTRY_REGISTRY_H_
 

@@ -1,0 +1,41 @@
+// Things with labels, found by selectors.
+//
+//   LabelIndex index;
+//   for (size_t i = 0; i < pods.size(); ++i) index.Add(pods[i].ns, pods[i].labels, i);
+//   for (size_t i : index.Select("default", {{"app", "reviews"}})) …
+#ifndef MESH_REGISTRY_LABEL_INDEX_H_
+#define MESH_REGISTRY_LABEL_INDEX_H_
+
+#include <cstddef>
+#include <map>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace mesh::registry {
+
+// Thread-safe once nothing is added any more. Cost of a selection: those that carry the rarest of
+// its labels.
+class LabelIndex {
+ public:
+  using Labels = std::map<std::string, std::string>;
+
+  // `labels` must outlive the index. What is added later is found later.
+  void Add(std::string_view ns, const Labels& labels, size_t id);
+
+  // Ids added to a namespace with all labels of the selector; an empty one selects all.
+  std::vector<size_t> Select(std::string_view ns, const Labels& selector) const;
+
+ private:
+  struct Entry {
+    size_t id;
+    const Labels* labels;
+  };
+  std::unordered_map<std::string, std::vector<Entry>> all_;       // by namespace
+  std::unordered_map<std::string, std::vector<Entry>> by_label_;  // by "namespace\nkey\nvalue"
+};
+
+}  // namespace mesh::registry
+
+#endif  // MESH_REGISTRY_LABEL_INDEX_H_
