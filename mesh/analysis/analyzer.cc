@@ -177,7 +177,7 @@ class Analyzer::State {
     options_ = options;
     without_unread_ = options;
     without_unread_.unread.clear();
-    facts_ = std::make_unique<Facts>(*snapshot_, options_);
+    facts_ = std::make_unique<Facts>(snapshot_, options_);
     facts_snapshot_ = snapshot_;
     links_ = LinkIndex();
     for (const config::KindInfo& info : config::AllKinds()) {
@@ -194,12 +194,11 @@ class Analyzer::State {
         continue;
       }
       // What is said of objects that are in no snapshot stays until there are others.
-      facts_->Follow(*snapshot_, without_unread_);
+      facts_->LookAt(snapshot_, without_unread_);
       check.run(*facts_, &findings_[i]);
-      const config::SnapshotPtr none = snapshot_->WithOnly(check.about, {});
-      facts_->Follow(*none, options_);
+      facts_->LookAt(snapshot_->WithOnly(check.about, {}), options_);
       check.run(*facts_, &of_unread_);
-      facts_->Follow(*snapshot_, options_);
+      facts_->LookAt(snapshot_, options_);
     }
   }
 
@@ -241,10 +240,10 @@ class Analyzer::State {
         });
       }
     }
+    facts_->Follow(snapshot_, options_);
     for (size_t i = 0; i < AllChecks().size(); ++i) {
       if (IsOn(AllChecks()[i])) RunAgain(AllChecks()[i], changes, around, names, &findings_[i]);
     }
-    facts_->Follow(*snapshot_, options_);
   }
 
   void RunAgain(const Check& check, const std::vector<Change>& changes,
@@ -261,7 +260,6 @@ class Analyzer::State {
           });
       if (!concerned) return;
       findings->clear();
-      facts_->Follow(*snapshot_, options_);
       check.run(*facts_, findings);
       return;
     }
@@ -272,11 +270,10 @@ class Analyzer::State {
                      [&](const ResourcePtr& object) { return is_about(*object); })) {
       return;
     }
-    const config::SnapshotPtr few = snapshot_->WithOnly(check.about, around);
-    facts_->Follow(*few, without_unread_);
+    facts_->LookAt(snapshot_->WithOnly(check.about, around), without_unread_);
     Findings anew;
     check.run(*facts_, &anew);
-    facts_->Follow(*snapshot_, options_);
+    facts_->LookAt(snapshot_, options_);
     for (Finding& finding : anew) {
       if (names.contains(NameOf(finding))) findings->push_back(std::move(finding));
     }

@@ -50,6 +50,7 @@ class World {
       std::string text;
       for (int i = 1 + random_.Below(2); i > 0; --i) absl::StrAppend(&text, Object(), "---\n");
       unit.content = config::ReadYaml(unit.name, text);
+      EXPECT_THAT(unit.content.errors, IsEmpty());
     }
     update.units.push_back(std::move(unit));
     return store_.Apply(std::move(update)).snapshot;
@@ -62,7 +63,7 @@ class World {
   }
   std::string Head(const std::string& api, const std::string& kind) {
     return absl::StrCat("apiVersion: ", api, "\nkind: ", kind,
-                        "\nmetadata:\n  name: ", Any({"x", "y", "z"}),
+                        "\nmetadata:\n  name: ", Any({"x", "w", "z"}),
                         "\n  namespace: ", Any({"a", "b"}), "\n");
   }
   std::string Object() {
@@ -76,7 +77,7 @@ class World {
             Head(net, "VirtualService"), "spec:\n  hosts: [", Host(), "]\n",
             random_.Below(2) == 0
                 ? ""
-                : absl::StrCat("  gateways: [", Any({"x", "a/y", "b/z", "mesh, a/x"}), "]\n"),
+                : absl::StrCat("  gateways: [", Any({"x", "a/w", "b/z", "mesh, a/x"}), "]\n"),
             random_.Below(4) == 0 ? "  exportTo: [\".\"]\n" : "", "  http:\n  - match: [{uri: {",
             Any({"regex: \"[\"", "prefix: /x", "exact: /y"}),
             "}}]\n    route:\n    - destination: {host: ", Host(), ", subset: ", Any({"v1", "v2"}),

@@ -1,8 +1,14 @@
 #include "mesh/analysis/facts.h"
 
 #include <algorithm>
+#include <deque>
+#include <iterator>
+#include <tuple>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
+#include "absl/hash/hash.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_split.h"
@@ -30,6 +36,32 @@ std::string Join(std::string_view a, std::string_view b) {
 }
 std::string Join(std::string_view a, std::string_view b, std::string_view c) {
   return Join(Join(a, b), c);
+}
+
+// A name of two parts as a number so wide that no two names share one.
+using NameHash = std::pair<uint64_t, uint64_t>;
+NameHash HashOf(std::string_view a, std::string_view b) {
+  using Salted = std::tuple<int, std::string_view, std::string_view>;
+  return {absl::Hash<Salted>()({1, a, b}), absl::Hash<Salted>()({2, a, b})};
+}
+
+// What a world of rules is made of.
+constexpr Kind kRules[] = {Kind::kVirtualService, Kind::kDestinationRule};
+
+config::SnapshotPtr WithoutServices(const config::Snapshot& snapshot) {
+  std::vector<Kind> others;
+  for (const config::KindInfo& info : config::AllKinds()) {
+    const bool rules =
+        std::find(std::begin(kRules), std::end(kRules), info.kind) != std::end(kRules);
+    if (!rules && info.kind != Kind::kMeshConfig) others.push_back(info.kind);
+  }
+  return snapshot.WithOnly(others, {});
+}
+
+bool SameRules(const config::Snapshot& a, const config::Snapshot& b) {
+  return std::all_of(std::begin(kRules), std::end(kRules), [&](Kind kind) {
+    return a.List(kind).data() == b.List(kind).data() && a.List(kind).size() == b.List(kind).size();
+  });
 }
 
 }  // namespace
@@ -67,9 +99,41 @@ std::string ToString(const Labels& labels) {
   return text;
 }
 
-Facts::Facts(const config::Snapshot& snapshot, const Options& options)
-    : snapshot_(&snapshot), options_(&options) {
-  for (const config::ResourcePtr& ns : snapshot.List(Kind::kNamespace)) {
+struct Facts::Workloads {
+  std::vector<Workload> all;
+  // By "namespace\nkey\nvalue" and, for all labels, "namespace"; namespace "*" is any.
+  std::unordered_map<std::string, std::vector<size_t>> by_label;
+  std::vector<std::vector<const config::Resource*>> services;  // of each
+
+  void Read(const config::Snapshot& snapshot, bool assume_ingress_gateway);
+  void AddServices(const config::Snapshot& snapshot);
+  std::vector<size_t> Select(const std::string& ns, const Labels& selector) const;
+};
+
+struct Facts::Hosts {
+  absl::flat_hash_map<NameHash, Host> by_name;  // scope and fqdn
+  std::deque<std::vector<uint32_t>> ports;      // of each object
+  bool wildcards = false;
+
+  void AddServices(const config::Snapshot& snapshot);
+  void AddServiceEntries(const config::Snapshot& snapshot);
+  void Add(std::string_view scope, std::string_view host, const config::Resource& object) {
+    wildcards = wildcards || (!host.empty() && host[0] == '*');
+    by_name.emplace(HashOf(scope, host), Host{ports.back(), &object});
+  }
+  const Host* Find(std::string_view scope, const std::string& fqdn) const;
+};
+
+struct Facts::Subsets {
+  absl::flat_hash_map<NameHash, absl::InlinedVector<SubsetPlace, 1>> by_name;  // fqdn and subset
+
+  void Add(const config::Resource& rule);
+  void Remove(const config::Resource& rule);
+};
+
+Facts::Facts(config::SnapshotPtr snapshot, const Options& options)
+    : snapshot_(std::move(snapshot)), followed_(snapshot_), options_(&options) {
+  for (const config::ResourcePtr& ns : snapshot_->List(Kind::kNamespace)) {
     namespaces_.insert(ns->name());
     const Labels& labels = ns->metadata().labels;
     const auto injection = labels.find("istio-injection");
@@ -82,12 +146,36 @@ Facts::Facts(const config::Snapshot& snapshot, const Options& options)
   for (const UnreadObject& object : options.unread) {
     unread_.emplace(Join(object.kind, object.ns, object.name), &object);
   }
-  AddWorkloads();
-  AddServices();
-  AddServiceEntries();
-  for (const config::ResourcePtr& rule : snapshot.List(Kind::kDestinationRule)) {
-    AddSubsets(*rule);
+}
+
+const Facts::Workloads& Facts::all_workloads() const {
+  if (workloads_ == nullptr) {
+    auto made = std::make_shared<Workloads>();
+    made->Read(*followed_, options_->assume_ingress_gateway);
+    made->AddServices(*followed_);
+    workloads_ = std::move(made);
   }
+  return *workloads_;
+}
+
+const Facts::Hosts& Facts::hosts() const {
+  if (hosts_ == nullptr) {
+    auto made = std::make_shared<Hosts>();
+    made->AddServices(*followed_);
+    made->AddServiceEntries(*followed_);
+    hosts_ = std::move(made);
+  }
+  return *hosts_;
+}
+
+const Facts::Subsets& Facts::subsets() const {
+  if (subsets_ == nullptr) {
+    subsets_ = std::make_shared<Subsets>();
+    for (const config::ResourcePtr& rule : followed_->List(Kind::kDestinationRule)) {
+      subsets_->Add(*rule);
+    }
+  }
+  return *subsets_;
 }
 
 bool Facts::CanFollow(Kind kind) {
@@ -111,90 +199,104 @@ bool Facts::CanFollow(Kind kind) {
 }
 
 void Facts::Replace(const config::Resource* before, const config::Resource* after) {
-  if (before != nullptr && before->kind() == Kind::kDestinationRule) RemoveSubsets(*before);
-  if (after != nullptr && after->kind() == Kind::kDestinationRule) AddSubsets(*after);
-  rules_world_ = nullptr;
+  if (subsets_ == nullptr) return;
+  if (before != nullptr && before->kind() == Kind::kDestinationRule) subsets_->Remove(*before);
+  if (after != nullptr && after->kind() == Kind::kDestinationRule) subsets_->Add(*after);
 }
 
-void Facts::Follow(const config::Snapshot& snapshot, const Options& options) {
-  if (snapshot_ != &snapshot) rules_world_ = nullptr;
-  snapshot_ = &snapshot;
+void Facts::Follow(config::SnapshotPtr snapshot, const Options& options) {
+  followed_ = snapshot;
+  LookAt(std::move(snapshot), options);
+}
+
+void Facts::LookAt(config::SnapshotPtr part, const Options& options) {
+  if (snapshot_ != part) rules_of_part_ = nullptr;
+  snapshot_ = std::move(part);
   options_ = &options;
 }
 
-void Facts::AddSubsets(const config::Resource& rule) {
+void Facts::Subsets::Add(const config::Resource& rule) {
   const auto& spec = rule.As<net::DestinationRule>();
   const std::string host = FullHost(rule.ns(), spec.host());
   for (int i = 0; i < spec.subsets_size(); ++i) {
-    std::vector<SubsetPlace>& places = subsets_[Join(host, spec.subsets(i).name())];
+    auto& places = by_name[HashOf(host, spec.subsets(i).name())];
     const auto at = std::upper_bound(
-        places.begin(), places.end(), rule.key(),
-        [](const config::Key& key, const SubsetPlace& place) { return key < place.rule->key(); });
+        places.begin(), places.end(), rule, [](const config::Resource& a, const SubsetPlace& b) {
+          return std::tie(a.ns(), a.name()) < std::tie(b.rule->ns(), b.rule->name());
+        });
     places.insert(at, SubsetPlace{&rule, i});
   }
 }
 
-void Facts::RemoveSubsets(const config::Resource& rule) {
+void Facts::Subsets::Remove(const config::Resource& rule) {
   const auto& spec = rule.As<net::DestinationRule>();
   const std::string host = FullHost(rule.ns(), spec.host());
   for (const net::Subset& subset : spec.subsets()) {
-    const auto found = subsets_.find(Join(host, subset.name()));
-    if (found == subsets_.end()) continue;
-    std::vector<SubsetPlace>& places = found->second;
+    const auto found = by_name.find(HashOf(host, subset.name()));
+    if (found == by_name.end()) continue;
+    auto& places = found->second;
     places.erase(std::remove_if(places.begin(), places.end(),
                                 [&](const SubsetPlace& place) { return place.rule == &rule; }),
                  places.end());
-    if (places.empty()) subsets_.erase(found);
+    if (places.empty()) by_name.erase(found);
   }
 }
 
-void Facts::AddWorkloads() {
-  for (const config::ResourcePtr& pod : snapshot_->List(Kind::kPod)) {
-    workloads_.push_back({pod->ns(), pod->name(), pod->metadata().labels,
-                          pod->metadata().annotations, &pod->As<kube::Pod>().spec(), pod.get()});
+void Facts::Workloads::Read(const config::Snapshot& snapshot, bool assume_ingress_gateway) {
+  for (const config::ResourcePtr& pod : snapshot.List(Kind::kPod)) {
+    all.push_back({pod->ns(), pod->name(), pod->metadata().labels, pod->metadata().annotations,
+                   &pod->As<kube::Pod>().spec(), pod.get()});
   }
-  for (const config::ResourcePtr& deployment : snapshot_->List(Kind::kDeployment)) {
+  for (const config::ResourcePtr& deployment : snapshot.List(Kind::kDeployment)) {
     const kube::PodTemplateSpec& pod = deployment->As<kube::Deployment>().spec().template_();
-    workloads_.push_back({deployment->ns(), deployment->name(), ToLabels(pod.metadata().labels()),
-                          ToLabels(pod.metadata().annotations()), &pod.spec(), deployment.get()});
+    all.push_back({deployment->ns(), deployment->name(), ToLabels(pod.metadata().labels()),
+                   ToLabels(pod.metadata().annotations()), &pod.spec(), deployment.get()});
   }
   bool has_gateway = false;
-  for (const Workload& workload : workloads_) {
+  for (const Workload& workload : all) {
     const auto istio = workload.labels.find("istio");
     if (istio != workload.labels.end() && istio->second == kIngressGateway) has_gateway = true;
   }
-  if (options_->assume_ingress_gateway && !has_gateway) {
+  if (assume_ingress_gateway && !has_gateway) {
     Workload gateway;
     gateway.ns = "istio-system";
     gateway.name = "istio-ingressgateway";
     gateway.labels = {{"istio", kIngressGateway}, {"app", "istio-ingressgateway"}};
-    workloads_.push_back(std::move(gateway));
+    all.push_back(std::move(gateway));
   }
-  for (size_t i = 0; i < workloads_.size(); ++i) {
-    for (const std::string& ns : {workloads_[i].ns, std::string("*")}) {
-      by_label_[ns].push_back(i);
-      for (const auto& [key, value] : workloads_[i].labels) {
-        by_label_[Join(ns, key, value)].push_back(i);
-      }
+  for (size_t i = 0; i < all.size(); ++i) {
+    for (const std::string& ns : {all[i].ns, std::string("*")}) {
+      by_label[ns].push_back(i);
+      for (const auto& [key, value] : all[i].labels) by_label[Join(ns, key, value)].push_back(i);
     }
   }
-  services_of_.resize(workloads_.size());
+  services.resize(all.size());
 }
 
-std::vector<size_t> Facts::Select(const std::string& ns, const Labels& selector) const {
+void Facts::Workloads::AddServices(const config::Snapshot& snapshot) {
+  for (const config::ResourcePtr& service : snapshot.List(Kind::kService)) {
+    const auto& selector = service->As<kube::Service>().spec().selector();
+    if (selector.empty()) continue;
+    for (size_t workload : Select(service->ns(), ToLabels(selector))) {
+      services[workload].push_back(service.get());
+    }
+  }
+}
+
+std::vector<size_t> Facts::Workloads::Select(const std::string& ns, const Labels& selector) const {
   const std::vector<size_t>* rarest = nullptr;
   if (selector.empty()) {
-    const auto all = by_label_.find(ns);
-    return all == by_label_.end() ? std::vector<size_t>() : all->second;
+    const auto every = by_label.find(ns);
+    return every == by_label.end() ? std::vector<size_t>() : every->second;
   }
   for (const auto& [key, value] : selector) {
-    const auto carriers = by_label_.find(Join(ns, key, value));
-    if (carriers == by_label_.end()) return {};
+    const auto carriers = by_label.find(Join(ns, key, value));
+    if (carriers == by_label.end()) return {};
     if (rarest == nullptr || carriers->second.size() < rarest->size()) rarest = &carriers->second;
   }
   std::vector<size_t> selected;
   for (size_t i : *rarest) {
-    const Labels& labels = workloads_[i].labels;
+    const Labels& labels = all[i].labels;
     if (std::all_of(selector.begin(), selector.end(), [&](const auto& wanted) {
           const auto label = labels.find(wanted.first);
           return label != labels.end() && label->second == wanted.second;
@@ -203,6 +305,12 @@ std::vector<size_t> Facts::Select(const std::string& ns, const Labels& selector)
     }
   }
   return selected;
+}
+
+const std::vector<Workload>& Facts::workloads() const { return all_workloads().all; }
+
+std::vector<size_t> Facts::Select(const std::string& ns, const Labels& selector) const {
+  return all_workloads().Select(ns, selector);
 }
 
 bool Facts::InMesh(const Workload& workload, bool unknown) const {
@@ -219,21 +327,12 @@ bool Facts::InMesh(const Workload& workload, bool unknown) const {
   return injected == injected_.end() ? unknown : injected->second;
 }
 
-void Facts::AddHost(const std::string& scope, const std::string& host, std::vector<uint32_t> ports,
-                    const config::Resource& object) {
-  hosts_.emplace(Join(scope, host), Host{std::move(ports), &object});
-}
-
-void Facts::AddServices() {
-  for (const config::ResourcePtr& service : snapshot_->List(Kind::kService)) {
-    const kube::ServiceSpec& spec = service->As<kube::Service>().spec();
-    if (spec.selector_size() > 0) {
-      for (size_t workload : Select(service->ns(), ToLabels(spec.selector()))) {
-        services_of_[workload].push_back(service.get());
-      }
+void Facts::Hosts::AddServices(const config::Snapshot& snapshot) {
+  for (const config::ResourcePtr& service : snapshot.List(Kind::kService)) {
+    std::vector<uint32_t>& numbers = ports.emplace_back();
+    for (const kube::ServicePort& port : service->As<kube::Service>().spec().ports()) {
+      numbers.push_back(port.port());
     }
-    std::vector<uint32_t> ports;
-    for (const kube::ServicePort& port : spec.ports()) ports.push_back(port.port());
     std::vector<std::string> export_to;
     const auto annotation = service->metadata().annotations.find("networking.istio.io/exportTo");
     if (annotation != service->metadata().annotations.end()) {
@@ -242,49 +341,51 @@ void Facts::AddServices() {
       }
     }
     for (const std::string& scope : Scopes(service->ns(), export_to)) {
-      AddHost(scope, service->name() + "." + service->ns() + ".svc.cluster.local", ports, *service);
+      Add(scope, service->name() + "." + service->ns() + ".svc.cluster.local", *service);
     }
   }
 }
 
-void Facts::AddServiceEntries() {
-  for (const config::ResourcePtr& entry : snapshot_->List(Kind::kServiceEntry)) {
+void Facts::Hosts::AddServiceEntries(const config::Snapshot& snapshot) {
+  for (const config::ResourcePtr& entry : snapshot.List(Kind::kServiceEntry)) {
     const auto& spec = entry->As<net::ServiceEntry>();
-    std::vector<uint32_t> ports;
-    for (const auto& port : spec.ports()) ports.push_back(port.number());
+    std::vector<uint32_t>& numbers = ports.emplace_back();
+    for (const auto& port : spec.ports()) numbers.push_back(port.number());
+    const std::vector<std::string> scopes = Scopes(entry->ns(), spec.export_to());
     for (const std::string& host : spec.hosts()) {
-      for (const std::string& scope : Scopes(entry->ns(), spec.export_to())) {
-        AddHost(scope, FullHost(entry->ns(), host), ports, *entry);
-      }
+      for (const std::string& scope : scopes) Add(scope, FullHost(entry->ns(), host), *entry);
     }
   }
 }
 
-const Host* Facts::FindIn(const std::string& scope, const std::string& fqdn) const {
-  const auto exact = hosts_.find(Join(scope, fqdn));
-  if (exact != hosts_.end()) return &exact->second;
+const Host* Facts::Hosts::Find(std::string_view scope, const std::string& fqdn) const {
+  const auto find = [&](std::string_view name) -> const Host* {
+    const auto found = by_name.find(HashOf(scope, name));
+    return found == by_name.end() ? nullptr : &found->second;
+  };
+  if (const Host* exact = find(fqdn)) return exact;
+  if (!wildcards) return nullptr;
   for (size_t dot = fqdn.find('.'); dot != std::string::npos; dot = fqdn.find('.', dot + 1)) {
-    const auto wildcard = hosts_.find(Join(scope, "*" + fqdn.substr(dot)));
-    if (wildcard != hosts_.end()) return &wildcard->second;
+    if (const Host* wildcard = find("*" + fqdn.substr(dot))) return wildcard;
   }
-  const auto any = hosts_.find(Join(scope, "*"));
-  return any == hosts_.end() ? nullptr : &any->second;
+  return find("*");
 }
 
 const Host* Facts::FindHost(const std::string& ns, const std::string& host) const {
   const std::string fqdn = FullHost(ns, host);
-  const Host* found = FindIn("*", fqdn);
-  return found != nullptr ? found : FindIn(ns, fqdn);
+  const Host* found = hosts().Find("*", fqdn);
+  return found != nullptr ? found : hosts().Find(ns, fqdn);
 }
 
 const std::vector<const config::Resource*>& Facts::ServicesOf(size_t workload) const {
-  return services_of_[workload];
+  return all_workloads().services[workload];
 }
 
-const std::vector<SubsetPlace>* Facts::FindSubsets(const std::string& fqdn,
-                                                   const std::string& subset) const {
-  const auto found = subsets_.find(Join(fqdn, subset));
-  return found == subsets_.end() ? nullptr : &found->second;
+absl::Span<const SubsetPlace> Facts::FindSubsets(const std::string& fqdn,
+                                                 const std::string& subset) const {
+  const Subsets& all = subsets();
+  const auto found = all.by_name.find(HashOf(fqdn, subset));
+  return found == all.by_name.end() ? absl::Span<const SubsetPlace>() : found->second;
 }
 
 const UnreadObject* Facts::FindUnread(const std::string& kind, const std::string& ns,
@@ -293,19 +394,32 @@ const UnreadObject* Facts::FindUnread(const std::string& kind, const std::string
   return found == unread_.end() ? nullptr : found->second;
 }
 
-const translate::World& Facts::rules_world() const {
-  if (rules_world_ == nullptr) {
-    std::vector<config::ResourcePtr> resources;
-    for (Kind kind : {Kind::kVirtualService, Kind::kDestinationRule, Kind::kAuthorizationPolicy}) {
-      const auto list = snapshot_->List(kind);
-      resources.insert(resources.end(), list.begin(), list.end());
-    }
-    if (const config::ResourcePtr mesh = snapshot_->mesh_config_resource()) {
-      resources.push_back(mesh);
-    }
-    rules_world_ = translate::World::Build(config::Snapshot::Of(std::move(resources)));
+const translate::World& Facts::world() const {
+  if (world_ == nullptr || &world_->snapshot() != followed_.get()) {
+    world_ = translate::World::Build(followed_, {},
+                                     world_ != nullptr ? world_.get() : followed_rules_.get());
   }
-  return *rules_world_;
+  return *world_;
+}
+
+const translate::World& Facts::followed_rules() const {
+  // Another snapshot has taken its place where a list that it shares is another one.
+  const config::SnapshotPtr rules = WithoutServices(*followed_);
+  if (followed_rules_ == nullptr || !SameRules(followed_rules_->snapshot(), *rules)) {
+    const bool newer = world_ != nullptr && &world_->snapshot() == followed_.get();
+    followed_rules_ =
+        translate::World::Build(rules, {}, newer ? world_.get() : followed_rules_.get());
+  }
+  return *followed_rules_;
+}
+
+const translate::World& Facts::rules_world() const {
+  const translate::World& followed = followed_rules();
+  if (snapshot_ == followed_) return followed;
+  if (rules_of_part_ == nullptr) {
+    rules_of_part_ = translate::World::Build(WithoutServices(*snapshot_), {}, &followed);
+  }
+  return *rules_of_part_;
 }
 
 }  // namespace mesh::analysis

@@ -1,4 +1,4 @@
-// What the checks ask again and again of a snapshot, indexed once.
+// What the checks ask again and again of a snapshot, indexed once, when it is first asked for.
 #ifndef MESH_ANALYSIS_FACTS_H_
 #define MESH_ANALYSIS_FACTS_H_
 
@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "mesh/analysis/analyze.h"
 
 namespace mesh::kubernetes::v1 {
@@ -37,7 +38,7 @@ struct Workload {
 
 // What a host in a destination can mean: a Service, or a host of a ServiceEntry.
 struct Host {
-  std::vector<uint32_t> ports;
+  absl::Span<const uint32_t> ports;
   const config::Resource* object = nullptr;
 };
 
@@ -50,21 +51,22 @@ struct SubsetPlace {
 // Of one thread.
 class Facts {
  public:
-  // Both must outlive it.
-  Facts(const config::Snapshot& snapshot, const Options& options);
+  // The options must outlive it.
+  Facts(config::SnapshotPtr snapshot, const Options& options);
 
   // For an Analyzer. The facts stay those of a snapshot in which only objects of kinds that can be
-  // followed are other ones, once each of these was given to Replace; Follow says which snapshot
-  // and options the checks are to see. What was given must outlive the facts or what takes its
-  // place.
+  // followed are other ones, once each of these was given to Replace and the snapshot to Follow.
+  // LookAt has the checks see a part of that snapshot, or other options, until Follow is called.
+  // What was given must outlive the facts or what takes its place.
   static bool CanFollow(config::Kind kind);
   void Replace(const config::Resource* before, const config::Resource* after);
-  void Follow(const config::Snapshot& snapshot, const Options& options);
+  void Follow(config::SnapshotPtr snapshot, const Options& options);
+  void LookAt(config::SnapshotPtr part, const Options& options);
 
   const config::Snapshot& snapshot() const { return *snapshot_; }
   const Options& options() const { return *options_; }
 
-  const std::vector<Workload>& workloads() const { return workloads_; }
+  const std::vector<Workload>& workloads() const;
   // Indices of the workloads of a namespace that carry all labels; of all namespaces for ns "*".
   // In order. Cost: the carriers of the rarest of the labels. An empty selector finds all.
   std::vector<size_t> Select(const std::string& ns, const Labels& selector) const;
@@ -81,41 +83,41 @@ class Facts {
   // What a destination's host means in a namespace; null: nothing. Cost: the host's labels.
   const Host* FindHost(const std::string& ns, const std::string& host) const;
 
-  // The subsets of that name that DestinationRules give `fqdn`, by the rules' namespace and name;
-  // null where none does.
-  const std::vector<SubsetPlace>* FindSubsets(const std::string& fqdn,
-                                              const std::string& subset) const;
+  // The subsets of that name that DestinationRules give `fqdn`, by the rules' namespace and name.
+  // Cost: O(1).
+  absl::Span<const SubsetPlace> FindSubsets(const std::string& fqdn,
+                                            const std::string& subset) const;
   // An object of a kind that is not read, or null.
   const UnreadObject* FindUnread(const std::string& kind, const std::string& ns,
                                  const std::string& name) const;
 
-  // The snapshot's VirtualServices, DestinationRules and AuthorizationPolicies as translation sees
-  // them, without services and workloads; made when it is first asked for.
+  // What translation sees, made when it is first asked for out of the one that was followed before:
+  // all of the snapshot that is followed, and what is looked at of it without services and
+  // workloads. Cost of the first: that of the registry too. They live until the next snapshot.
+  const translate::World& world() const;
   const translate::World& rules_world() const;
 
  private:
-  void AddWorkloads();
-  void AddServices();
-  void AddServiceEntries();
-  void AddHost(const std::string& scope, const std::string& host, std::vector<uint32_t> ports,
-               const config::Resource& object);
-  const Host* FindIn(const std::string& scope, const std::string& fqdn) const;
+  // Each made of the snapshot that is followed, when it is first asked for.
+  struct Workloads;
+  struct Hosts;
+  struct Subsets;
+  const Workloads& all_workloads() const;
+  const Hosts& hosts() const;
+  const Subsets& subsets() const;
+  const translate::World& followed_rules() const;
 
-  void AddSubsets(const config::Resource& rule);
-  void RemoveSubsets(const config::Resource& rule);
-
-  const config::Snapshot* snapshot_;
+  config::SnapshotPtr snapshot_;  // that is looked at
+  config::SnapshotPtr followed_;
   const Options* options_;
-  std::vector<Workload> workloads_;
-  // By "namespace\nkey\nvalue" and, for all labels, "namespace"; namespace "*" is any.
-  std::unordered_map<std::string, std::vector<size_t>> by_label_;
   std::set<std::string> namespaces_;
   std::unordered_map<std::string, bool> injected_;  // namespaces that say so or say not
-  std::vector<std::vector<const config::Resource*>> services_of_;
-  std::unordered_map<std::string, Host> hosts_;                        // by "scope\nfqdn"
-  std::unordered_map<std::string, std::vector<SubsetPlace>> subsets_;  // by "fqdn\nsubset"
-  std::unordered_map<std::string, const UnreadObject*> unread_;        // by "kind\nns\nname"
-  mutable std::shared_ptr<const translate::World> rules_world_;
+  std::unordered_map<std::string, const UnreadObject*> unread_;  // by "kind\nns\nname"
+  mutable std::shared_ptr<const Workloads> workloads_;
+  mutable std::shared_ptr<const Hosts> hosts_;
+  mutable std::shared_ptr<Subsets> subsets_;
+  // Of the last snapshots that they were asked for of, and of what is looked at.
+  mutable std::shared_ptr<const translate::World> world_, followed_rules_, rules_of_part_;
 };
 
 // "reviews" in namespace default is "reviews.default.svc.cluster.local"; what has a dot, and "*",

@@ -238,7 +238,8 @@ void MessageReader::ReadMap(const FieldSchema& schema, uint32_t value, const Opt
       CheckStringKey(entry.key);
       added->GetReflection()->SetString(added, key_schema->field, std::string(name));
     } else {
-      const Scalar number = ResolvePlain(name);
+      const bool quoted = tree_.node(entry.key).style == YamlNode::Style::kString;
+      const Scalar number = quoted ? ResolveQuotedInteger(name) : ResolvePlain(name);
       good = number.type == Scalar::Type::kInteger && !number.negative &&
              number.magnitude <= std::numeric_limits<uint32_t>::max();
       if (good) {

@@ -163,7 +163,7 @@ void MessageReader::ReadNumber(const FieldSchema& schema, uint32_t value, Messag
   if (node.type == YamlNode::Type::kScalar && scalar.type == Scalar::Type::kString) {
     const std::string_view text = tree_.text(node);
     // JSON's numbers do not hold 64 bits, so protobuf's JSON has those in quotes.
-    if (wide && ResolvePlain(text).type == Scalar::Type::kInteger) scalar = ResolvePlain(text);
+    if (wide) scalar = ResolveQuotedInteger(text);
     if (schema.form == Form::kFloat || schema.form == Form::kDouble) {
       if (text == "NaN") scalar = ResolvePlain(".nan");
       if (text == "Infinity") scalar = ResolvePlain(".inf");

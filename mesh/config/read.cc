@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <iterator>
 #include <map>
 #include <optional>
 
@@ -19,6 +20,7 @@
 #include "mesh/config/kubernetes_defaults.h"
 #include "mesh/config/mesh_config.h"
 #include "mesh/config/message_reader.h"
+#include "mesh/config/schema.h"
 #include "mesh/config/utf8.h"
 #include "mesh/config/yaml_events.h"
 #include "mesh/config/yaml_tree.h"
@@ -383,6 +385,7 @@ class InputReader {
       if (name == "metadata") {
         has_metadata = true;
         reader->Open("metadata", entry.key);
+        if (info.istio) CheckMetadataFields(tree, entry.value, reader);
         reader->Read(entry.value, lenient, &meta);
         if (meta.name().empty() && reader->errors().empty()) {
           reader->Fail(entry.key, meta.generate_name().empty()
@@ -428,6 +431,28 @@ class InputReader {
     parts.spec = std::shared_ptr<const google::protobuf::Message>(arena, message);
     parts.positions = reader->TakePositions();
     object->resource = std::make_shared<const Resource>(std::move(parts));
+  }
+
+  // Of metadata more than we read is right, but not what Kubernetes does not know.
+  static void CheckMetadataFields(const YamlTree& tree, uint32_t metadata, MessageReader* reader) {
+    if (tree.node(metadata).type != YamlNode::Type::kMapping) return;
+    const MessageSchema& read = SchemaOf(kubernetes::v1::ObjectMeta::descriptor());
+    constexpr std::string_view kNotRead[] = {"clusterName",   "deletionGracePeriodSeconds",
+                                             "finalizers",    "initializers",
+                                             "managedFields", "selfLink"};
+    uint32_t value = 0;
+    for (uint32_t key = tree.node(metadata).first; key != 0; key = tree.raw(value).next) {
+      value = tree.raw(key).next;
+      if (tree.node(key).type != YamlNode::Type::kScalar) continue;
+      const std::string_view name = tree.text(tree.node(key));
+      if (name == "<<" || read.Find(name) != nullptr ||
+          std::find(std::begin(kNotRead), std::end(kNotRead), name) != std::end(kNotRead)) {
+        continue;
+      }
+      std::vector<std::string_view> known(std::begin(kNotRead), std::end(kNotRead));
+      for (const FieldSchema& field : read.fields) known.push_back(field.json_name);
+      reader->FailUnknown(key, std::move(known));
+    }
   }
 
   static void FillMetadata(const YamlTree& tree, const EntryList& entries,

@@ -184,6 +184,11 @@ TEST(ReadYaml, SaysWhereWhatAndWhatToWrite) {
        "  name: bookinfo\n",
        "",
        {"bookinfo.yaml:3:1: VirtualService metadata: name is missing"}},
+      {"a field of metadata that there is not",
+       "labels:",
+       "lables:",
+       {"bookinfo.yaml:5:3" + object +
+        "metadata: unknown field \"lables\", did you mean \"labels\"?"}},
       {"a version that there is not",
        "v1alpha3",
        "v1alpha9",
@@ -289,6 +294,36 @@ spec:
   EXPECT_EQ(value.fields().at("c").struct_value().fields().at("d").number_value(), 7);
   EXPECT_EQ(read.resources[2]->PositionOf("spec.configPatches[0].patch.value.b[2]").ToString(),
             "x.yaml:27:37");
+}
+
+TEST(ReadYaml, TakesWholeNumbersInQuotesAsProtobufWritesThem) {
+  const auto errors = [](const std::string& port, const std::string& size) {
+    return Texts(ReadYaml("x.yaml", R"(apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: a}
+spec:
+  portLevelMtls:
+    )" + port + R"(: {mode: STRICT}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: a}
+spec:
+  host: a
+  trafficPolicy: {loadBalancer: {consistentHash: {minimumRingSize: )" +
+                                        size + "}}}\n")
+                     .errors);
+  };
+  EXPECT_THAT(errors("\"8080\"", "\"1024\""), IsEmpty());
+  EXPECT_THAT(errors("0x1f90", "0x400"), IsEmpty()) << "bare, they are numbers of YAML";
+  EXPECT_THAT(
+      errors("\"0x1f90\"", "\"0x400\""),
+      ElementsAre(
+          "x.yaml:6:5: PeerAuthentication default/a spec.portLevelMtls.0x1f90: the keys "
+          "here are whole numbers, this is \"0x1f90\"",
+          "x.yaml:13:68: DestinationRule default/a "
+          "spec.trafficPolicy.loadBalancer.consistentHash.minimumRingSize: a whole number, "
+          "not below 0 is wanted, this is the string \"0x400\"; leave the quotes out: 0x400"));
 }
 
 TEST(ReadYaml, NamesTheValuesOfAnEnum) {

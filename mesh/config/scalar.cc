@@ -183,6 +183,13 @@ Scalar ResolvePlain(std::string_view text) {
   return scalar;
 }
 
+Scalar ResolveQuotedInteger(std::string_view text) {
+  const Scalar scalar = ResolvePlain(text);
+  const bool written_so = scalar.type == Scalar::Type::kInteger &&
+                          absl::StrCat(scalar.negative ? "-" : "", scalar.magnitude) == Absl(text);
+  return written_so ? scalar : Scalar();
+}
+
 absl::StatusOr<absl::Duration> ParseGoDuration(std::string_view text) {
   const auto bad = [text](std::string_view why) {
     return absl::InvalidArgumentError(absl::StrCat("\"", Absl(text),

@@ -27,6 +27,10 @@ struct Scalar {
 // Anything else is a string.
 Scalar ResolvePlain(std::string_view text);
 
+// A whole number as protobuf's JSON has it in quotes: digits without a zero ahead, perhaps a minus.
+// Anything else is a string.
+Scalar ResolveQuotedInteger(std::string_view text);
+
 // Go's time.ParseDuration: "24h", "1m30s", "1.5s", "300ms", "-2us", "0". The error says what is
 // wrong and what a duration looks like.
 absl::StatusOr<absl::Duration> ParseGoDuration(std::string_view text);

@@ -1,5 +1,6 @@
 #include "mesh/config/validate.h"
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "mesh/base/strings.h"
@@ -14,14 +15,15 @@ namespace {
 bool IsObjectName(const std::string& name) {
   if (name.size() > 253) return false;
   for (absl::string_view label : absl::StrSplit(name, '.')) {
-    if (!IsDnsLabel(Std(label))) return false;
+    if (label.empty() || label.front() == '-' || label.back() == '-') return false;
     for (char c : label) {
-      if (c >= 'A' && c <= 'Z') return false;
+      if (c != '-' && !absl::ascii_islower(c) && !absl::ascii_isdigit(c)) return false;
     }
   }
   return true;
 }
 
+// What an API server refuses of an object whatever its kind.
 void CheckMetadata(Checker* checker) {
   const Resource& resource = checker->resource();
   const Path root;
@@ -32,12 +34,29 @@ void CheckMetadata(Checker* checker) {
                                "\" is not a name: small letters, digits, - and . inside, at most "
                                "253 characters"));
   }
-  if (!resource.ns().empty() &&
-      (!IsObjectName(resource.ns()) || resource.ns().find('.') != std::string::npos)) {
+  if (!resource.ns().empty() && (!IsObjectName(resource.ns()) || !IsDnsLabel(resource.ns()))) {
     checker->Fail(path.Field("namespace"),
                   absl::StrCat("\"", resource.ns(),
                                "\" is not a namespace: small letters, digits and - inside, at "
                                "most 63 characters"));
+  }
+  const Path labels = path.Field("labels");
+  for (const auto& [key, value] : resource.metadata().labels) {
+    checker->Check(labels.Key(key), CheckLabelKey(key));
+    checker->Check(labels.Key(key), CheckLabelValue(value));
+    if (value.size() > 63) {
+      checker->Fail(labels.Key(key), absl::StrCat("the value of a label has at most 63 characters, "
+                                                  "this one has ",
+                                                  value.size(), "; keep it in an annotation"));
+    }
+  }
+  const Path annotations = path.Field("annotations");
+  for (const auto& [key, value] : resource.metadata().annotations) {
+    if (CheckLabelKey(key).empty()) continue;
+    checker->Fail(annotations.Key(key),
+                  absl::StrCat("\"", key.substr(0, 100),
+                               "\" is not a key of an annotation: letters, digits and -_. inside, "
+                               "at most 63 characters, perhaps after a domain name and /"));
   }
 }
 

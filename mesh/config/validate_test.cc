@@ -352,6 +352,38 @@ TEST(ValidateResource, ChecksNames) {
                           "namespace: small letters, digits and - inside, at most 63 characters"));
 }
 
+TEST(ValidateResource, ChecksLabelsAndAnnotationsOfObjects) {
+  const istio::networking::v1alpha3::Gateway empty;
+  Metadata metadata;
+  metadata.name = std::string(100, 'a') + ".b";  // of its parts none is too long
+  metadata.ns = "shop";
+  metadata.labels = {{"app.kubernetes.io/name", "cart"}, {"empty", ""}};
+  metadata.annotations = {{"example.com/note", "whatever it is: 100 %"}};
+  EXPECT_THAT(ValidateResource(*MakeResource(Kind::kServiceAccount, metadata, empty)), IsEmpty());
+
+  metadata.name = "a";
+  metadata.labels = {{"a b", "c"}, {"long", std::string(64, 'a')}, {"owner", "the team of carts"}};
+  metadata.annotations = {{"a note", ""}};
+  std::vector<std::string> texts;
+  for (const FieldError& error :
+       ValidateResource(*MakeResource(Kind::kServiceAccount, metadata, empty))) {
+    texts.push_back(error.ToString());
+  }
+  EXPECT_THAT(
+      texts,
+      ElementsAre(
+          "ServiceAccount shop/a metadata.labels[\"a b\"]: \"a b\" is not a key of a label: "
+          "letters, "
+          "digits and -_. inside, at most 63 characters, perhaps after a domain name and /",
+          "ServiceAccount shop/a metadata.labels.long: the value of a label has at most 63 "
+          "characters, this one has 64; keep it in an annotation",
+          "ServiceAccount shop/a metadata.labels.owner: \"the team of carts\" is not a value of a "
+          "label: letters, digits and -_. inside",
+          "ServiceAccount shop/a metadata.annotations[\"a note\"]: \"a note\" is not a key of an "
+          "annotation: letters, digits and -_. inside, at most 63 characters, perhaps after a "
+          "domain name and /"));
+}
+
 TEST(ValidateResource, ChecksWhatWeReadOfKubernetes) {
   struct KubeRow {
     const char* name;

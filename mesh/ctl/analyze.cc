@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <optional>
 #include <ostream>
@@ -76,18 +77,45 @@ Json ToJson(const Finding& finding) {
           {"documentation", finding.documentation}};
 }
 
-// The line, and under it a caret below the column. Tabs stay tabs, so that the caret stands right.
-void PrintLine(const std::string& text, const Finding& finding, std::ostream& out) {
-  size_t begin = 0;
-  for (int line = 1; line < finding.position.line; ++line) {
-    begin = text.find('\n', begin);
-    if (begin == std::string::npos) return;
-    ++begin;
+// Finds lines of the files that findings are in. Cost: a walk from the line asked for before, where
+// that was one of the same file and not below.
+class Lines {
+ public:
+  explicit Lines(const std::map<std::string, std::string>& texts) : texts_(texts) {}
+
+  // Nothing where there is no such line.
+  std::optional<std::string_view> Find(const SourcePosition& position) {
+    if (!position.known() || position.file == nullptr) return std::nullopt;
+    if (text_ == nullptr || file_ != *position.file || position.line < line_) {
+      const auto text = texts_.find(*position.file);
+      if (text == texts_.end()) return std::nullopt;
+      text_ = &text->second;
+      file_ = *position.file;
+      line_ = 1;
+      begin_ = 0;
+    }
+    for (; line_ < position.line; ++line_) {
+      const size_t end = text_->find('\n', begin_);
+      if (end == std::string::npos) return std::nullopt;
+      begin_ = end + 1;
+    }
+    return std::string_view(*text_).substr(begin_, text_->find('\n', begin_) - begin_);
   }
-  std::string row = text.substr(begin, text.find('\n', begin) - begin);
+
+ private:
+  const std::map<std::string, std::string>& texts_;
+  const std::string* text_ = nullptr;
+  std::string file_;
+  int line_ = 1;
+  size_t begin_ = 0;
+};
+
+// The line, and under it a caret below the column. Tabs stay tabs, so that the caret stands right.
+void PrintLine(std::string_view line, int column, std::ostream& out) {
+  std::string row(line);
   if (!row.empty() && row.back() == '\r') row.pop_back();
   std::string caret;
-  for (int i = 0; i + 1 < finding.position.column && i < static_cast<int>(row.size()); ++i) {
+  for (int i = 0; i + 1 < column && i < static_cast<int>(row.size()); ++i) {
     const unsigned char c = row[i];
     if (c == '\t') caret += '\t';
     if (c != '\t' && (c & 0xC0) != 0x80) caret += ' ';  // one column for each UTF-8 character
@@ -98,7 +126,7 @@ void PrintLine(const std::string& text, const Finding& finding, std::ostream& ou
   out << "    " << row << "\n    " << caret << "^\n";
 }
 
-void Print(const Finding& finding, const FindingReport& report, bool color, std::ostream& out) {
+void Print(const Finding& finding, Lines* lines, bool color, std::ostream& out) {
   const char* tint = finding.level == Level::kError     ? "\033[31m"
                      : finding.level == Level::kWarning ? "\033[33m"
                                                         : "\033[36m";
@@ -108,9 +136,8 @@ void Print(const Finding& finding, const FindingReport& report, bool color, std:
       << finding.name;
   if (!finding.field.empty()) out << " " << finding.field;
   out << ": " << finding.message << "\n";
-  const auto text = report.texts.find(FileOf(finding));
-  if (text != report.texts.end() && finding.position.known()) {
-    PrintLine(text->second, finding, out);
+  if (const auto line = lines->Find(finding.position)) {
+    PrintLine(*line, finding.position.column, out);
   }
   out << "    remedy: " << finding.remedy << "\n";
 }
@@ -179,7 +206,8 @@ void Analyze(const AnalyzeFlags& flags, Context* context) {
     WriteJunit(report, context->out);
   } else if (flags.output.format == "table") {
     const bool color = flags.output.UseColor(context->out);
-    for (const Finding& finding : report.findings) Print(finding, report, color, context->out);
+    Lines lines(report.texts);
+    for (const Finding& finding : report.findings) Print(finding, &lines, color, context->out);
     context->err << Count(counts[2], "error") << ", " << Count(counts[1], "warning") << ", "
                  << Count(counts[0], "info");
     if (!report.suppressed.empty())

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,9 @@ std::optional<Endpoint> MakeEndpoint(const Workload& workload, const Service& se
 
 // The workloads that the Pods and Deployments of a snapshot stand for, by namespace and name.
 std::vector<WorkloadPtr> ReadPods(const config::Snapshot& snapshot, const RegistryOptions& options);
+
+// What Gateways select: a pod that one of these selects is a gateway.
+std::set<Labels> GatewaySelectors(const config::Snapshot& snapshot);
 
 // A WorkloadEntry, named as its object is.
 Workload ReadWorkloadEntry(const config::ResourcePtr& resource);

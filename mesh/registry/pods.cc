@@ -107,6 +107,15 @@ std::string OwnerOf(const config::Metadata& metadata) {
 
 }  // namespace
 
+std::set<Labels> GatewaySelectors(const config::Snapshot& snapshot) {
+  std::set<Labels> selectors;
+  for (const config::ResourcePtr& gateway : snapshot.List(config::Kind::kGateway)) {
+    const auto& selector = gateway->As<networking::Gateway>().selector();
+    if (!selector.empty()) selectors.emplace(selector.begin(), selector.end());
+  }
+  return selectors;
+}
+
 Workload ReadWorkloadEntry(const config::ResourcePtr& resource) {
   const auto& entry = resource->As<networking::WorkloadEntry>();
   Workload workload;
@@ -182,11 +191,6 @@ std::vector<WorkloadPtr> ReadPods(const config::Snapshot& snapshot,
       }
     }
   }
-  std::vector<Labels> gateways;
-  for (const config::ResourcePtr& gateway : snapshot.List(config::Kind::kGateway)) {
-    const auto& selector = gateway->As<networking::Gateway>().selector();
-    if (!selector.empty()) gateways.emplace_back(selector.begin(), selector.end());
-  }
   const auto by_name = [](const auto& a, const auto& b) {
     return std::tie(a->ns, a->name) < std::tie(b->ns, b->name);
   };
@@ -196,6 +200,7 @@ std::vector<WorkloadPtr> ReadPods(const config::Snapshot& snapshot,
   }
   std::sort(pods.begin(), pods.end(), by_name);
   std::vector<WorkloadPtr> result;
+  const std::set<Labels> gateways = pods.empty() ? std::set<Labels>() : GatewaySelectors(snapshot);
   for (std::shared_ptr<Workload>& pod : pods) {
     for (const Labels& selector : gateways) pod->router |= Selects(selector, pod->labels);
     result.push_back(std::move(pod));

@@ -8,6 +8,8 @@
 
 namespace mesh::registry {
 
+using config::Kind;
+
 bool Selects(const Labels& selector, const Labels& labels) {
   for (const auto& [key, value] : selector) {
     const auto it = labels.find(key);
@@ -33,6 +35,17 @@ const Port* Service::FindPort(std::string_view port_name) const {
 std::shared_ptr<const Registry> Registry::Build(const config::Snapshot& snapshot,
                                                 const RegistryOptions& options) {
   return Builder(snapshot, options).Build();
+}
+
+bool Registry::ReadsTheSame(const config::Snapshot& a, const config::Snapshot& b) {
+  const auto same = [&](Kind kind) {
+    return a.List(kind).data() == b.List(kind).data() && a.List(kind).size() == b.List(kind).size();
+  };
+  for (const Kind kind : {Kind::kService, Kind::kEndpoints, Kind::kEndpointSlice, Kind::kPod,
+                          Kind::kDeployment, Kind::kServiceEntry, Kind::kWorkloadEntry}) {
+    if (!same(kind)) return false;
+  }
+  return same(Kind::kGateway) || GatewaySelectors(a) == GatewaySelectors(b);
 }
 
 const std::vector<ServicePtr>& Registry::FindServices(std::string_view hostname) const {

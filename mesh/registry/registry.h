@@ -128,11 +128,18 @@ struct RegistryOptions {
   // False where every pod there is comes as a Pod object: a Deployment then stands for nothing.
   bool expand_deployments = true;
 };
+inline bool operator==(const RegistryOptions& a, const RegistryOptions& b) {
+  return a.domain == b.domain && a.trust_domain == b.trust_domain && a.pod_range == b.pod_range &&
+         a.expand_deployments == b.expand_deployments;
+}
 
 class Registry {
  public:
   static std::shared_ptr<const Registry> Build(const config::Snapshot& snapshot,
                                                const RegistryOptions& options = {});
+  // Whether the same options give the same for both, as far as their lists tell. Cost: O(1), or
+  // O(Gateways) where these differ.
+  static bool ReadsTheSame(const config::Snapshot& a, const config::Snapshot& b);
 
   // By creation time, then name.namespace, as Istio orders them.
   const std::vector<ServicePtr>& services() const { return services_; }

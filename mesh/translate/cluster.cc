@@ -135,7 +135,8 @@ class OutboundPort {
       auto assignment = LoadAssignment(index_.registry(), *service_, port_, draft.subset,
                                        builder.cluster().name());
       if (assignment.endpoints().empty()) {
-        Origin origin = subset < 0 ? OriginIn(*service_->source, "spec") : rule_->subsets[subset];
+        Origin origin =
+            subset < 0 ? OriginIn(*service_->source, "spec") : rule_->SubsetOrigin(subset);
         findings_->push_back({"MSH0111", std::move(origin),
                               absl::StrCat("no endpoint to resolve for ", service_->hostname,
                                            " port ", port_.number, "; it gets no cluster")});
@@ -204,7 +205,7 @@ class OutboundPort {
     SetConfigMetadata(kDestinationRuleKind, rule_->source->ns(), rule_->source->name(),
                       builder.cluster().mutable_metadata());
     if (subset < 0) return;
-    provenance[""] = rule_->subsets[subset];
+    provenance[""] = rule_->SubsetOrigin(subset);
     (*(*builder.cluster().mutable_metadata()->mutable_filter_metadata())["istio"]
           .mutable_fields())["subset"]
         .set_string_value(part.name());
@@ -212,7 +213,7 @@ class OutboundPort {
     const PortPolicy own = PolicyAt(part.traffic_policy(), port_.number);
     builder.Apply(own, port_.protocol);
     if (own.tls != nullptr) {
-      Origin origin = rule_->subsets[subset];
+      Origin origin = rule_->SubsetOrigin(subset);
       ApplyTls(own.tls, part.name(), origin, builder);
     }
   }

@@ -79,11 +79,17 @@ auto KeyOf(const Finding& finding) {
 
 std::vector<Finding> FindingsOf(const World& world) { return world.index().findings(); }
 
-std::vector<Finding> FindingsOfProxies(const World& world, uint64_t pairs) {
+std::vector<Finding> FindingsOfPolicies(const World& world,
+                                        absl::Span<const config::ResourcePtr> policies) {
   std::vector<Finding> findings;
-  for (const config::ResourcePtr& policy : world.snapshot().List(Kind::kAuthorizationPolicy)) {
+  for (const config::ResourcePtr& policy : policies) {
     TranslateAuthorization({policy}, world.mesh_config(), &world.registry(), {}, &findings);
   }
+  return findings;
+}
+
+std::vector<Finding> FindingsOfProxies(const World& world, uint64_t pairs) {
+  std::vector<Finding> findings;
   const uint64_t cost = world.registry().services().size() + 1;
   uint64_t spent = 0;
   for (const auto& nodes : {Gateways(world), Sidecars(world)}) {
@@ -120,27 +126,19 @@ ServerMode ServerModes::Of(const std::string& ns, const std::map<std::string, st
   return ServerMode::kEither;
 }
 
-Rules::Rules(const World& world) : world_(world) {
-  for (const VirtualServicePtr& prepared : world.index().virtual_services()) {
-    by_source_.emplace(prepared->source.get(), prepared);
-  }
-}
-
 Rules::Set Rules::Of(absl::Span<const config::Resource* const> virtual_services,
                      const std::string& gateway, uint32_t port) const {
   std::vector<VirtualServicePtr> wanted;
   for (const config::Resource* source : virtual_services) {
-    const auto at = by_source_.find(source);
-    if (at != by_source_.end()) wanted.push_back(at->second);
-  }
-  if (wanted.size() > 1) {
-    std::set<const VirtualService*> among;
-    for (const VirtualServicePtr& one : wanted) among.insert(one.get());
-    wanted.clear();
-    for (const VirtualServicePtr& prepared : world_.index().virtual_services()) {
-      if (among.count(prepared.get()) > 0) wanted.push_back(prepared);
+    if (auto prepared = world_.index().virtual_services().Of(*source)) {
+      wanted.push_back(std::move(prepared));
     }
   }
+  std::sort(wanted.begin(), wanted.end(),
+            [](const VirtualServicePtr& a, const VirtualServicePtr& b) {
+              return Older(*a->source, *b->source);
+            });
+  wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
   const Scope scope;
   const Node node;
   std::vector<Finding> unused;

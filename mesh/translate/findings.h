@@ -14,7 +14,6 @@
 #include "envoy/config/route/v3/route.pb.h"
 #include "mesh/config/resource.h"
 #include "mesh/translate/resource.h"
-#include "mesh/translate/virtual_services.h"
 #include "mesh/translate/world.h"
 
 namespace mesh::translate {
@@ -25,8 +24,12 @@ class PeerAuthentications;
 // In no particular order. Thread-safe. Cost: a walk through them.
 std::vector<Finding> FindingsOf(const World& world);
 
-// What AuthorizationPolicies ask for in vain, as it goes by services, and what a proxy's own
-// translation shows, looked for in one gateway for each selector of Gateways,
+// What AuthorizationPolicies ask for in vain, as it goes by the world's services. In no particular
+// order. Thread-safe. Cost: that of translating each.
+std::vector<Finding> FindingsOfPolicies(const World& world,
+                                        absl::Span<const config::ResourcePtr> policies);
+
+// What a proxy's own translation shows, looked for in one gateway for each selector of Gateways,
 // then in one sidecar for each namespace and Sidecar, until they and the services make `pairs`
 // pairs. Without duplicates, in no particular order. Thread-safe.
 std::vector<Finding> FindingsOfProxies(const World& world, uint64_t pairs);
@@ -48,7 +51,7 @@ class ServerModes {
 // VirtualServices' rules as Envoy is sent them, their conditions alone. Keep the world alive.
 class Rules {
  public:
-  explicit Rules(const World& world);
+  explicit Rules(const World& world) : world_(world) {}
 
   struct Set {
     // One virtual host for all hosts; each route answers 200.
@@ -64,7 +67,6 @@ class Rules {
 
  private:
   const World& world_;
-  std::map<const config::Resource*, VirtualServicePtr> by_source_;
 };
 
 }  // namespace mesh::translate

@@ -52,10 +52,12 @@ std::vector<std::string> CommonHosts(const std::vector<std::string>& a,
   return common;
 }
 
+bool IsFullHost(std::string_view host) {
+  return host == "*" || host.empty() || host.find('.') != std::string_view::npos;
+}
+
 std::string FullHost(std::string_view host, std::string_view ns, std::string_view domain) {
-  if (host == "*" || host.empty() || host.find('.') != std::string_view::npos || ns.empty()) {
-    return std::string(host);
-  }
+  if (IsFullHost(host) || ns.empty()) return std::string(host);
   return absl::StrCat(Absl(host), ".", Absl(ns), ".svc.", Absl(domain));
 }
 

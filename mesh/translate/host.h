@@ -22,20 +22,25 @@ bool HostWithin(std::string_view a, std::string_view b);
 std::vector<std::string> CommonHosts(const std::vector<std::string>& a,
                                      const std::vector<std::string>& b);
 
-// The narrowest of `patterns` that `host` is within: itself first, then the longest wildcard.
+// The narrowest of `patterns`, a map with less<>, that `host` is within: itself first, then the
+// longest wildcard. Cost: O(log patterns + wildcards).
 template <class Patterns>
 std::optional<std::string> NarrowestPattern(std::string_view host, const Patterns& patterns) {
+  if (const auto exact = patterns.find(host); exact != patterns.end()) return exact->first;
   std::optional<std::string> best;
-  for (const auto& entry : patterns) {
-    const std::string& pattern = entry.first;
-    if (pattern == host) return pattern;
-    if (pattern.empty() || pattern[0] != '*' || !HostWithin(host, pattern)) continue;
+  // "*" comes before every other character that names begin with, "+" after it.
+  const auto end = patterns.lower_bound(std::string_view("+"));
+  for (auto entry = patterns.lower_bound(std::string_view("*")); entry != end; ++entry) {
+    const std::string& pattern = entry->first;
+    if (!HostWithin(host, pattern)) continue;
     if (!best.has_value() || pattern.size() > best->size()) best = pattern;
   }
   return best;
 }
 
-// "reviews" is reviews.NS.svc.DOMAIN; whatever has a dot, and "*", stays.
+// Whether it stays in every namespace: whatever has a dot, and "*".
+bool IsFullHost(std::string_view host);
+// "reviews" is reviews.NS.svc.DOMAIN; a full host stays.
 std::string FullHost(std::string_view host, std::string_view ns, std::string_view domain);
 
 // A VirtualService's gateway as "namespace/name": "gw" is of its own namespace, so is "./gw", and

@@ -40,11 +40,13 @@ TEST(Host, CommonHostsAreTheNarrowerOfEachPair) {
 }
 
 TEST(Host, TheNarrowestPatternWins) {
-  const std::map<std::string, int> patterns = {{"*", 0}, {"*.com", 0}, {"*.b.com", 0}};
+  const std::map<std::string, int, std::less<>> patterns = {
+      {"*", 0}, {"*.com", 0}, {"*.b.com", 0}, {"b.com", 0}, {"", 0}};
   EXPECT_EQ(NarrowestPattern("a.b.com", patterns), "*.b.com");
   EXPECT_EQ(NarrowestPattern("a.org", patterns), "*");
   EXPECT_EQ(NarrowestPattern("*.b.com", patterns), "*.b.com");
-  const std::map<std::string, int> none;
+  EXPECT_EQ(NarrowestPattern("b.com", patterns), "b.com");
+  const std::map<std::string, int, std::less<>> none;
   EXPECT_EQ(NarrowestPattern("a.org", none), std::nullopt);
 }
 

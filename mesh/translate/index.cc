@@ -6,7 +6,6 @@
 #include "api/networking/v1alpha3/gateway.pb.h"
 #include "api/networking/v1alpha3/sidecar.pb.h"
 #include "mesh/translate/names.h"
-#include "mesh/translate/rule_findings.h"
 
 namespace mesh::translate {
 namespace {
@@ -23,45 +22,76 @@ bool ForEverybody(const std::vector<std::string>& export_to) {
   return export_to.empty() || std::find(export_to.begin(), export_to.end(), "*") != export_to.end();
 }
 
+// Whether two snapshots share a kind's objects: then they are the same.
+bool SameList(const config::Snapshot& a, const config::Snapshot& b, Kind kind) {
+  return a.List(kind).data() == b.List(kind).data() && a.List(kind).size() == b.List(kind).size();
+}
+
 }  // namespace
 
 Index::Index(std::shared_ptr<const config::Snapshot> snapshot,
-             std::shared_ptr<const registry::Registry> registry, const WorldOptions& options)
+             std::shared_ptr<const registry::Registry> registry, const WorldOptions& options,
+             const Index* previous)
     : snapshot_(std::move(snapshot)), registry_(std::move(registry)), options_(options) {
   service_export_ = ToVector(mesh().default_service_export_to());
   virtual_service_export_ = ToVector(mesh().default_virtual_service_export_to());
-  virtual_services_ =
-      PrepareVirtualServices(snapshot_->List(Kind::kVirtualService), domain(),
-                             virtual_service_export_, options_.delegates, &findings_);
-  for (const VirtualServicePtr& prepared : virtual_services_) {
-    FindInRules(*prepared, &findings_);
-    for (const std::string& gateway : prepared->spec.gateways()) {
-      std::vector<VirtualServicePtr>& bound = by_gateway_[gateway];
-      if (bound.empty() || bound.back() != prepared) bound.push_back(prepared);
-    }
+  if (previous != nullptr &&
+      (previous->snapshot_->mesh_config_resource() != snapshot_->mesh_config_resource() ||
+       previous->domain() != domain() || previous->options_.delegates != options_.delegates)) {
+    previous = nullptr;
   }
-  destination_rules_ =
-      DestinationRules(snapshot_->List(Kind::kDestinationRule), domain(), mesh().root_namespace(),
-                       ToVector(mesh().default_destination_rule_export_to()), &findings_);
-  peer_authentications_ =
-      PeerAuthentications(snapshot_->List(Kind::kPeerAuthentication), mesh().root_namespace());
-  authorization_policies_ =
-      WorkloadPolicies(snapshot_->List(Kind::kAuthorizationPolicy), mesh().root_namespace());
-  request_authentications_ =
-      WorkloadPolicies(snapshot_->List(Kind::kRequestAuthentication), mesh().root_namespace());
-  gateways_ = ByAge(snapshot_->List(Kind::kGateway));
+  // What is made of one kind stays where nothing of the kind changed.
+  const auto share = [&](Kind kind, auto part, const auto& make) {
+    this->*part = previous != nullptr && SameList(*previous->snapshot_, *snapshot_, kind)
+                      ? previous->*part
+                      : make(snapshot_->List(kind));
+  };
+  const std::string& root = mesh().root_namespace();
+  share(Kind::kVirtualService, &Index::virtual_services_, [&](auto list) {
+    const VirtualServiceOptions of{domain(), virtual_service_export_, options_.delegates};
+    return std::make_shared<const VirtualServices>(
+        list, of, previous == nullptr ? nullptr : previous->virtual_services_.get());
+  });
+  share(Kind::kDestinationRule, &Index::destination_rules_, [&](auto list) {
+    DestinationRuleOptions of{domain(), root,
+                              ToVector(mesh().default_destination_rule_export_to())};
+    return std::make_shared<const DestinationRules>(
+        list, std::move(of), previous == nullptr ? nullptr : previous->destination_rules_.get());
+  });
+  share(Kind::kPeerAuthentication, &Index::peer_authentications_,
+        [&](auto list) { return std::make_shared<const PeerAuthentications>(list, root); });
+  share(Kind::kAuthorizationPolicy, &Index::authorization_policies_,
+        [&](auto list) { return std::make_shared<const WorkloadPolicies>(list, root); });
+  share(Kind::kRequestAuthentication, &Index::request_authentications_,
+        [&](auto list) { return std::make_shared<const WorkloadPolicies>(list, root); });
+  share(Kind::kGateway, &Index::gateways_, [&](auto list) {
+    return std::make_shared<const std::vector<config::ResourcePtr>>(ByAge(list));
+  });
+  share(Kind::kSidecar, &Index::sidecars_,
+        [&](auto) { return std::make_shared<const Sidecars>(SidecarsOf(*snapshot_)); });
+}
 
-  const std::vector<config::ResourcePtr> sidecars = ByAge(snapshot_->List(Kind::kSidecar));
+Index::Sidecars Index::SidecarsOf(const config::Snapshot& snapshot) {
+  Sidecars result;
+  const std::string& root = snapshot.mesh_config().root_namespace();
+  const std::vector<config::ResourcePtr> sidecars = ByAge(snapshot.List(Kind::kSidecar));
   for (const bool with_selector : {true, false}) {
     for (const config::ResourcePtr& sidecar : sidecars) {
       const bool has = sidecar->As<networking::Sidecar>().has_workload_selector();
       if (has != with_selector) continue;
-      sidecars_[sidecar->ns()].push_back(sidecar);
-      if (!has && sidecar->ns() == mesh().root_namespace() && root_sidecar_ == nullptr) {
-        root_sidecar_ = sidecar;
-      }
+      result.by_namespace[sidecar->ns()].push_back(sidecar);
+      if (!has && sidecar->ns() == root && result.root == nullptr) result.root = sidecar;
     }
   }
+  return result;
+}
+
+const std::vector<Finding>& Index::findings() const {
+  std::call_once(found_, [this] {
+    virtual_services_->AddFindings(&findings_);
+    destination_rules_->AddFindings(&findings_);
+  });
+  return findings_;
 }
 
 bool Index::Visible(const registry::Service& service, std::string_view ns) const {
@@ -83,9 +113,7 @@ std::vector<registry::ServicePtr> Index::VisibleServices(std::string_view ns) co
 std::vector<VirtualServicePtr> Index::VirtualServicesFor(std::string_view gateway,
                                                          std::string_view ns) const {
   std::vector<VirtualServicePtr> own, everybodys;
-  const auto it = by_gateway_.find(gateway);
-  if (it == by_gateway_.end()) return own;
-  for (const VirtualServicePtr& virtual_service : it->second) {
+  for (const VirtualServicePtr& virtual_service : virtual_services_->BoundTo(gateway)) {
     std::vector<std::string> export_to = ToVector(virtual_service->spec.export_to());
     if (export_to.empty()) export_to = virtual_service_export_;
     if (!Exported(export_to, {}, virtual_service->ns(), ns)) continue;
@@ -98,7 +126,7 @@ std::vector<VirtualServicePtr> Index::VirtualServicesFor(std::string_view gatewa
 std::vector<config::ResourcePtr> Index::GatewaysFor(
     const std::map<std::string, std::string>& labels) const {
   std::vector<config::ResourcePtr> found;
-  for (const config::ResourcePtr& gateway : gateways_) {
+  for (const config::ResourcePtr& gateway : *gateways_) {
     const auto& selector = gateway->As<networking::Gateway>().selector();
     if (registry::Selects({selector.begin(), selector.end()}, labels)) found.push_back(gateway);
   }
@@ -108,7 +136,8 @@ std::vector<config::ResourcePtr> Index::GatewaysFor(
 ScopePtr Index::ScopeOf(const Node& node) const {
   config::ResourcePtr sidecar;
   if (node.type == NodeType::kSidecar) {
-    if (const auto it = sidecars_.find(node.ns); it != sidecars_.end()) {
+    const auto it = sidecars_->by_namespace.find(node.ns);
+    if (it != sidecars_->by_namespace.end()) {
       for (const config::ResourcePtr& candidate : it->second) {
         const auto& selector = candidate->As<networking::Sidecar>().workload_selector().labels();
         if (!registry::Selects({selector.begin(), selector.end()}, node.labels)) continue;
@@ -116,7 +145,7 @@ ScopePtr Index::ScopeOf(const Node& node) const {
         break;
       }
     }
-    if (sidecar == nullptr) sidecar = root_sidecar_;
+    if (sidecar == nullptr) sidecar = sidecars_->root;
   }
   const auto key = std::make_pair(sidecar.get(), node.ns);
   {
@@ -129,13 +158,13 @@ ScopePtr Index::ScopeOf(const Node& node) const {
 }
 
 DestinationRulePtr Index::RuleFor(const registry::Service& service, const Node& node) const {
-  return destination_rules_.Find(service.hostname, service.ns, node.ns);
+  return destination_rules_->Find(service.hostname, service.ns, node.ns);
 }
 
 DestinationRulePtr Index::RuleForHost(std::string_view host, const Scope& scope,
                                       const Node& node) const {
   const registry::ServicePtr service = scope.FindService(host);
-  return destination_rules_.Find(host, service == nullptr ? "" : service->ns, node.ns);
+  return destination_rules_->Find(host, service == nullptr ? "" : service->ns, node.ns);
 }
 
 }  // namespace mesh::translate

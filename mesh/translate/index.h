@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,8 +29,11 @@ namespace mesh::translate {
 // Thread-safe; keeps what it points to alive.
 class Index {
  public:
+  // Shares with `previous` (may be null) what is made of the same objects. Cost: that of the
+  // others, and a walk over pointers.
   Index(std::shared_ptr<const config::Snapshot> snapshot,
-        std::shared_ptr<const registry::Registry> registry, const WorldOptions& options);
+        std::shared_ptr<const registry::Registry> registry, const WorldOptions& options,
+        const Index* previous = nullptr);
 
   const istio::mesh::v1alpha1::MeshConfig& mesh() const { return snapshot_->mesh_config(); }
   const registry::Registry& registry() const { return *registry_; }
@@ -44,12 +48,11 @@ class Index {
   // everybody sees first, then oldest first.
   std::vector<VirtualServicePtr> VirtualServicesFor(std::string_view gateway,
                                                     std::string_view ns) const;
-  // All with hosts, oldest first.
-  const std::vector<VirtualServicePtr>& virtual_services() const { return virtual_services_; }
-  const DestinationRules& destination_rules() const { return destination_rules_; }
-  const PeerAuthentications& peer_authentications() const { return peer_authentications_; }
-  const WorkloadPolicies& authorization_policies() const { return authorization_policies_; }
-  const WorkloadPolicies& request_authentications() const { return request_authentications_; }
+  const VirtualServices& virtual_services() const { return *virtual_services_; }
+  const DestinationRules& destination_rules() const { return *destination_rules_; }
+  const PeerAuthentications& peer_authentications() const { return *peer_authentications_; }
+  const WorkloadPolicies& authorization_policies() const { return *authorization_policies_; }
+  const WorkloadPolicies& request_authentications() const { return *request_authentications_; }
   // Gateways whose selector selects these labels, oldest first.
   std::vector<config::ResourcePtr> GatewaysFor(
       const std::map<std::string, std::string>& labels) const;
@@ -62,26 +65,32 @@ class Index {
 
   ViewCache& views() const { return views_; }
 
-  // What was left out while indexing, whoever the proxy.
-  const std::vector<Finding>& findings() const { return findings_; }
+  // What was left out while indexing, whoever the proxy. Cost: O(VirtualServices and
+  // DestinationRules) the first time.
+  const std::vector<Finding>& findings() const;
 
  private:
+  // Sidecars by namespace: those with a selector first, then the one for the rest; oldest first.
+  struct Sidecars {
+    std::map<std::string, std::vector<config::ResourcePtr>, std::less<>> by_namespace;
+    config::ResourcePtr root;
+  };
+  static Sidecars SidecarsOf(const config::Snapshot& snapshot);
+
   const std::shared_ptr<const config::Snapshot> snapshot_;
   const std::shared_ptr<const registry::Registry> registry_;
   const WorldOptions options_;
   std::vector<std::string> service_export_;
   std::vector<std::string> virtual_service_export_;
-  std::vector<VirtualServicePtr> virtual_services_;
-  std::map<std::string, std::vector<VirtualServicePtr>, std::less<>> by_gateway_;
-  DestinationRules destination_rules_;
-  PeerAuthentications peer_authentications_;
-  WorkloadPolicies authorization_policies_, request_authentications_;
-  // Those with a selector first, then the one for the rest; oldest first.
-  std::map<std::string, std::vector<config::ResourcePtr>, std::less<>> sidecars_;
-  config::ResourcePtr root_sidecar_;
-  std::vector<config::ResourcePtr> gateways_;
-  std::vector<Finding> findings_;
+  std::shared_ptr<const VirtualServices> virtual_services_;
+  std::shared_ptr<const DestinationRules> destination_rules_;
+  std::shared_ptr<const PeerAuthentications> peer_authentications_;
+  std::shared_ptr<const WorkloadPolicies> authorization_policies_, request_authentications_;
+  std::shared_ptr<const Sidecars> sidecars_;
+  std::shared_ptr<const std::vector<config::ResourcePtr>> gateways_;
 
+  mutable std::once_flag found_;
+  mutable std::vector<Finding> findings_;
   mutable ViewCache views_;
   mutable Mutex mutex_;
   mutable std::map<std::pair<const config::Resource*, std::string>, ScopePtr> scopes_

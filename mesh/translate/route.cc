@@ -141,8 +141,8 @@ class RuleTranslator {
 
  private:
   Origin OriginOf(const std::string& field) const {
-    const Origin rule = virtual_service_.OriginOfRule(index_);
-    return OriginIn(*virtual_service_.http[index_].source, absl::StrCat(rule.field, field));
+    const VirtualService::Rule rule = virtual_service_.RuleAt(index_);
+    return OriginIn(*rule.source, absl::StrCat(rule.field, field));
   }
 
   bool SetRedirect(route_v3::Route* route) const {

@@ -82,13 +82,12 @@ TEST(RouteConformance, AVirtualServicesRoutes) {
   const Index index(snapshot, registry::Registry::Build(*snapshot), {});
   int equal = 0;
   for (const json& recorded : cases) {
-    VirtualService virtual_service;
-    virtual_service.spec = Parse<networking::VirtualService>(recorded["virtualService"]);
-    virtual_service.source = config::MakeResource(config::Kind::kVirtualService,
-                                                  {recorded["name"], ""}, virtual_service.spec);
-    for (int i = 0; i < virtual_service.spec.http_size(); ++i) {
-      virtual_service.http.push_back({virtual_service.source, absl::StrCat("spec.http[", i, "]")});
-    }
+    const auto source =
+        config::MakeResource(config::Kind::kVirtualService, {recorded["name"], ""},
+                             Parse<networking::VirtualService>(recorded["virtualService"]));
+    const VirtualService virtual_service(source,
+                                         std::shared_ptr<const networking::VirtualService>(
+                                             source, &source->As<networking::VirtualService>()));
     Node node;
     // The recording leaves the proxy's namespace out; the routes' names tell it.
     if (recorded["case"].get<std::string>().find("source_namespace") != std::string::npos) {
@@ -163,8 +162,10 @@ bool MergesAsRecorded(const json& recorded) {
                                              {object["name"], object["namespace"]},
                                              Parse<networking::VirtualService>(object["spec"])));
   }
-  std::vector<Finding> findings;
-  const auto merged = PrepareVirtualServices(resources, "cluster.local", {"*"}, true, &findings);
+  const config::SnapshotPtr snapshot = config::Snapshot::Of(resources);
+  const VirtualServices services(snapshot->List(config::Kind::kVirtualService),
+                                 {"cluster.local", {"*"}, true});
+  const std::vector<VirtualServicePtr>& merged = services.all();
   if (merged.size() != expected.size()) return false;
   for (size_t i = 0; i < merged.size(); ++i) {
     const auto spec = Parse<networking::VirtualService>(expected[i]["spec"]);

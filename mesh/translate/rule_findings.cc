@@ -54,9 +54,8 @@ class RuleReader {
 
  private:
   void Report(const char* code, const std::string& field, std::string message) {
-    const Origin rule = virtual_service_.OriginOfRule(index_);
-    findings_->push_back({code, OriginIn(*virtual_service_.http[index_].source, rule.field + field),
-                          std::move(message)});
+    const VirtualService::Rule rule = virtual_service_.RuleAt(index_);
+    findings_->push_back({code, OriginIn(*rule.source, rule.field + field), std::move(message)});
   }
 
   void ReadMatch(int match) {

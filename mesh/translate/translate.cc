@@ -139,10 +139,7 @@ class Translator {
       AddListener(VirtualOutbound(index_, *scope_, node_));
       AddListener(VirtualInbound(index_, node_, authorization, ports));
     }
-    for (const std::string& name : outbound.route_names) {
-      output_.routes.push_back(cache_.Make(
-          kRouteType, name, OutboundRoutes(index_, *scope_, node_, name, &output_.findings)));
-    }
+    for (const std::string& name : outbound.route_names) AddOutboundRoutes(name);
   }
 
   void AddGateway() {

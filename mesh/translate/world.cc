@@ -22,9 +22,15 @@ std::shared_ptr<const World> World::Build(std::shared_ptr<const config::Snapshot
   if (!world->snapshot_->mesh_config().trust_domain().empty()) {
     world->options_.registry.trust_domain = world->snapshot_->mesh_config().trust_domain();
   }
-  world->registry_ = registry::Registry::Build(*world->snapshot_, world->options_.registry);
+  const bool same_services =
+      previous != nullptr && previous->options_.registry == world->options_.registry &&
+      registry::Registry::ReadsTheSame(*previous->snapshot_, *world->snapshot_);
+  world->registry_ = same_services
+                         ? previous->registry_
+                         : registry::Registry::Build(*world->snapshot_, world->options_.registry);
   world->index_ =
-      std::make_shared<const Index>(world->snapshot_, world->registry_, world->options_);
+      std::make_shared<const Index>(world->snapshot_, world->registry_, world->options_,
+                                    previous == nullptr ? nullptr : previous->index_.get());
   world->cache_ = previous != nullptr ? previous->cache_ : std::make_shared<ResourceCache>();
   return world;
 }

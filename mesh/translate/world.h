@@ -36,7 +36,9 @@ struct WorldOptions {
 // Never changes; use it from any thread. Keeps its snapshot alive.
 class World {
  public:
-  // `previous` lends what did not change (resources already made), and may be null.
+  // `previous` (may be null) lends what did not change: what was made of VirtualServices and
+  // DestinationRules that are still there, the registry where no service and workload changed,
+  // resources already made. Cost: that of making the others, and a walk over pointers.
   static std::shared_ptr<const World> Build(std::shared_ptr<const config::Snapshot> snapshot,
                                             const WorldOptions& options = {},
                                             const World* previous = nullptr);

@@ -1,33 +1,23 @@
 // mesh-proxy under somebody else's control plane: go-control-plane's ADS server, whose snapshots
 // this test writes. It takes what it is sent, says so, follows changes, and refuses by field what
 // it does not do.
-#include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <chrono>
 #include <cstdlib>
 #include <functional>
 #include <memory>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/strip.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "mesh/base/mutex.h"
 #include "mesh/proxy/testing.h"
 #include "nlohmann/json.hpp"
 #include "tests/ca/peer.h"
-
-extern char** environ;
+#include "tests/ca/peer_process.h"
 
 namespace mesh {
 namespace {
@@ -44,41 +34,18 @@ constexpr auto kPatience = std::chrono::seconds(30);
 // The program control_plane_peer: snapshots in, requests out.
 class GoControlPlane {
  public:
-  explicit GoControlPlane(const std::string& binary) {
-    int in[2], out[2];
-    EXPECT_EQ(pipe2(in, O_CLOEXEC), 0);
-    EXPECT_EQ(pipe2(out, O_CLOEXEC), 0);
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, in[0], STDIN_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
-    std::string name = binary;
-    char* argv[] = {name.data(), nullptr};
-    EXPECT_EQ(posix_spawn(&pid_, binary.c_str(), &actions, nullptr, argv, environ), 0);
-    posix_spawn_file_actions_destroy(&actions);
-    close(in[0]);
-    close(out[1]);
-    input_ = in[1];
-    reader_ = std::thread([this, fd = out[0]] { Read(fd); });
-  }
-  ~GoControlPlane() {
-    close(input_);  // which ends it
-    waitpid(pid_, nullptr, 0);
-    reader_.join();
-  }
+  explicit GoControlPlane(const std::string& binary)
+      : process_(binary, [this](absl::string_view line) {
+          MutexLock lock(&mutex_);
+          events_.push_back(Json::parse(line.begin(), line.end(), nullptr, false));
+          more_.NotifyAll();
+        }) {}
 
   // 0 when it does not say.
-  int port() {
-    MutexLock lock(&mutex_);
-    const auto deadline = std::chrono::steady_clock::now() + kPatience;
-    while (port_ == 0 && more_.WaitUntil(&mutex_, deadline)) {
-    }
-    return port_;
-  }
+  int port() { return process_.port(); }
   // Gives all proxies a new snapshot; "" or what is wrong with it.
   std::string Set(const Json& snapshot) {
-    const std::string line = snapshot.dump() + "\n";
-    EXPECT_EQ(write(input_, line.data(), line.size()), static_cast<ssize_t>(line.size()));
+    process_.Send(snapshot.dump());
     const std::string version = snapshot["version"].get<std::string>();
     const Json taken = WaitFor([&version](const Json& event) {
       return event["event"] == "snapshot" && event["version"] == version;
@@ -117,23 +84,6 @@ class GoControlPlane {
   }
 
  private:
-  void Read(int fd) {
-    FILE* const stream = fdopen(fd, "r");
-    char* line = nullptr;
-    size_t size = 0;
-    for (ssize_t n; (n = getline(&line, &size, stream)) > 0;) {
-      absl::string_view text(line, n);
-      MutexLock lock(&mutex_);
-      if (absl::ConsumePrefix(&text, "port ")) {
-        EXPECT_TRUE(absl::SimpleAtoi(text, &port_));
-      } else {
-        events_.push_back(Json::parse(text.begin(), text.end(), nullptr, false));
-      }
-      more_.NotifyAll();
-    }
-    free(line);
-    fclose(stream);
-  }
   // The first event of all that is so; null when none comes in time.
   Json WaitFor(const std::function<bool(const Json&)>& wanted) {
     MutexLock lock(&mutex_);
@@ -146,13 +96,10 @@ class GoControlPlane {
     }
   }
 
-  pid_t pid_ = 0;
-  int input_ = -1;
-  std::thread reader_;
   Mutex mutex_;
   CondVar more_;
-  int port_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<Json> events_ ABSL_GUARDED_BY(mutex_);
+  PeerProcess process_;  // last: its lines come until it is gone
 };
 
 const Json kAds = {{"ads", Json::object()}, {"resource_api_version", "V3"}};

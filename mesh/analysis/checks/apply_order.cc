@@ -24,15 +24,15 @@ bool Later(const config::Resource& a, const config::Resource& b) {
 void CheckApplyOrder(const Facts& facts, Findings* findings) {
   for (const config::ResourcePtr& service : facts.snapshot().List(config::Kind::kVirtualService)) {
     ForEachDestination(service->As<net::VirtualService>(), [&](const net::Destination& destination,
-                                                               const std::string& path, bool) {
+                                                               const DestinationPath& path, bool) {
       if (destination.subset().empty()) return;
-      const auto* places =
+      const auto places =
           facts.FindSubsets(FullHost(service->ns(), destination.host()), destination.subset());
-      if (places == nullptr) return;
-      for (const SubsetPlace& place : *places) {
+      if (places.empty()) return;
+      for (const SubsetPlace& place : places) {
         if (!Later(*place.rule, *service)) return;
       }
-      const config::Resource& rule = *places->front().rule;
+      const config::Resource& rule = *places.front().rule;
       Report("MSH0128", *service, path + ".subset",
              absl::StrCat("subset \"", destination.subset(), "\" comes only later, in ",
                           rule.ObjectName(), " at ", rule.position().ToString(),

@@ -122,6 +122,8 @@ void CheckTelemetryProviders(const Facts& facts, Findings* findings);
 void CheckTelemetrySelectors(const Facts& facts, Findings* findings);
 // MSH0127
 void CheckTlsVerification(const Facts& facts, Findings* findings);
+// MSH0118 0119
+void CheckAuthorizationTranslation(const Facts& facts, Findings* findings);
 // MSH0101 to 0119
 void CheckProxies(const Facts& facts, Findings* findings);
 // MSH0101 to 0119

@@ -2,6 +2,7 @@
 // others.
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -105,24 +106,34 @@ bool LooksAtPlaces(const Labels& labels) {
   });
 }
 
-}  // namespace
-
-void CheckDestinationRuleHosts(const Facts& facts, Findings* findings) {
-  const KnownHosts known(facts);
-  std::set<std::pair<std::string, std::string>> routed;  // hosts and subsets that routes name
+// Hosts and subsets that routes name.
+std::set<std::pair<std::string, std::string>> RoutedSubsets(const Facts& facts) {
+  std::set<std::pair<std::string, std::string>> routed;
   for (const config::ResourcePtr& service : facts.snapshot().List(Kind::kVirtualService)) {
     ForEachDestination(service->As<net::VirtualService>(), [&](const net::Destination& destination,
-                                                               const std::string&, bool) {
+                                                               const DestinationPath&, bool) {
       if (destination.subset().empty()) return;
       routed.emplace(FullHost(service->ns(), destination.host()), destination.subset());
     });
   }
+  return routed;
+}
+
+}  // namespace
+
+void CheckDestinationRuleHosts(const Facts& facts, Findings* findings) {
+  // Made where they are needed.
+  std::optional<KnownHosts> known;
+  std::optional<std::set<std::pair<std::string, std::string>>> routed;
   for (const config::ResourcePtr& rule : facts.snapshot().List(Kind::kDestinationRule)) {
     const auto& spec = rule->As<net::DestinationRule>();
     const std::string fqdn = FullHost(rule->ns(), spec.host());
     const Host* host = FindHost(facts, *rule, fqdn);
     const bool wildcard = fqdn.find('*') != std::string::npos;
-    if (wildcard && (host != nullptr || known.HasWithin(fqdn))) continue;  // for whatever there is
+    if (wildcard) {
+      if (!known.has_value()) known.emplace(facts);
+      if (host != nullptr || known->HasWithin(fqdn)) continue;  // for whatever there is
+    }
     if (host == nullptr) {
       Report("IST0174", *rule, "spec.host",
              absl::StrCat("the host \"", spec.host(), "\" is no service that namespace \"",
@@ -140,7 +151,10 @@ void CheckDestinationRuleHosts(const Facts& facts, Findings* findings) {
     // A subset for what may be deployed one day does no harm, as long as nobody is sent there.
     const bool all = static_cast<int>(empty.size()) == spec.subsets_size();
     for (int i : empty) {
-      if (!all && routed.count({fqdn, spec.subsets(i).name()}) == 0) continue;
+      if (!all) {
+        if (!routed.has_value()) routed = RoutedSubsets(facts);
+        if (routed->count({fqdn, spec.subsets(i).name()}) == 0) continue;
+      }
       const Labels labels = ToLabels(spec.subsets(i).labels());
       Report("IST0173", *rule, IndexPath("spec.subsets", i) + ".labels",
              absl::StrCat("subset \"", spec.subsets(i).name(),

@@ -45,38 +45,59 @@ using BySelector = std::map<Labels, std::vector<Server>>;
 // At most so many are named.
 constexpr size_t kMostNamed = 5;
 
-// "a, b and 3 more": the gateways of these servers but one.
-std::string Others(const std::vector<const std::vector<Server>*>& groups,
-                   const config::Resource* own) {
-  std::vector<std::string> names;
-  size_t more = 0;
-  const config::Resource* last = nullptr;
-  for (const std::vector<Server>* group : groups) {
-    for (const Server& server : *group) {
-      if (server.gateway == own || server.gateway == last) continue;
-      last = server.gateway;
-      if (names.size() < kMostNamed) {
-        names.push_back(NameOf(*server.gateway));
-      } else {
-        ++more;
-      }
+// The gateways of some servers, of which each is asked for the others.
+class Gateways {
+ public:
+  // Those of one gateway come one after the other, and a gateway comes in one group alone.
+  void Add(const std::vector<Server>& group) {
+    for (const Server& server : group) {
+      if (server.gateway == last_) continue;
+      last_ = server.gateway;
+      ++count_;
+      if (first_.size() <= kMostNamed) first_.push_back(server.gateway);
     }
   }
-  std::sort(names.begin(), names.end());
-  std::string text = absl::StrJoin(names, ", ");
-  if (more > 0) absl::StrAppend(&text, " and ", more, " more");
-  return text;
-}
 
-// Whether two selectors select a common workload: one of the input has the labels of both.
-bool Meet(const Facts& facts, const Labels& one, const Labels& two) {
-  if (one == two) return true;
-  Labels both = one;
-  for (const auto& [name, value] : two) {
-    const auto [label, added] = both.emplace(name, value);
-    if (!added && label->second != value) return false;
+  // "a, b and 3 more", without one that is among them; empty: there are no others. Cost: O(1).
+  std::string Others(const config::Resource* own) const {
+    std::vector<std::string> names;
+    for (const config::Resource* gateway : first_) {
+      if (gateway != own && names.size() < kMostNamed) names.push_back(NameOf(*gateway));
+    }
+    const size_t more = count_ - 1 - names.size();
+    std::sort(names.begin(), names.end());
+    std::string text = absl::StrJoin(names, ", ");
+    if (more > 0) absl::StrAppend(&text, " and ", more, " more");
+    return text;
   }
-  return !facts.Select("*", both).empty();
+
+ private:
+  std::vector<const config::Resource*> first_;
+  const config::Resource* last_ = nullptr;
+  size_t count_ = 0;
+};
+
+struct ByLabels {
+  bool operator()(const BySelector::value_type* a, const BySelector::value_type* b) const {
+    return a->first < b->first;
+  }
+};
+using Groups = std::set<const BySelector::value_type*, ByLabels>;
+
+// Of each group those whose selectors select a workload with its own, itself among them.
+std::map<const BySelector::value_type*, Groups> Meetings(const Facts& facts,
+                                                         const BySelector& by_selector) {
+  std::map<const BySelector::value_type*, Groups> met;
+  std::map<size_t, std::vector<const BySelector::value_type*>> of_workload;
+  for (const BySelector::value_type& group : by_selector) {
+    met[&group].insert(&group);
+    if (by_selector.size() == 1) return met;
+    for (size_t workload : facts.Select("*", group.first)) of_workload[workload].push_back(&group);
+  }
+  for (const auto& [workload, groups] : of_workload) {
+    for (const auto* group : groups) met[group].insert(groups.begin(), groups.end());
+  }
+  return met;
 }
 
 // The names of a server's certificate; empty where it has none.
@@ -104,13 +125,11 @@ void CheckGatewayConflicts(const Facts& facts, Findings* findings) {
   }
   std::set<std::pair<const config::Resource*, int>> said;
   for (const auto& [claim, by_selector] : claims) {
-    for (const auto& [selector, servers] : by_selector) {
-      std::vector<const std::vector<Server>*> met;
-      for (const auto& [other, group] : by_selector) {
-        if (Meet(facts, selector, other)) met.push_back(&group);
-      }
-      for (const Server& server : servers) {
-        const std::string others = Others(met, server.gateway);
+    for (const auto& [group, groups] : Meetings(facts, by_selector)) {
+      Gateways gateways;
+      for (const auto* met : groups) gateways.Add(met->second);
+      for (const Server& server : group->second) {
+        const std::string others = gateways.Others(server.gateway);
         if (others.empty() || !said.emplace(server.gateway, server.index).second) continue;
         const auto& spec = server.gateway->As<Gateway>().servers(server.index);
         Report("IST0145", *server.gateway, IndexPath("spec.servers", server.index) + ".hosts",
@@ -137,14 +156,14 @@ void CheckGatewayCertificates(const Facts& facts, Findings* findings) {
   for (const auto& [certificate, by_selector] : users) {
     for (const auto& [selector, servers] : by_selector) {
       // As Istio has it: the other gateway is on no workload that this one is not on.
-      std::vector<const std::vector<Server>*> within;
+      Gateways within;
       for (const auto& [other, group] : by_selector) {
         if (std::includes(other.begin(), other.end(), selector.begin(), selector.end())) {
-          within.push_back(&group);
+          within.Add(group);
         }
       }
       for (const Server& server : servers) {
-        const std::string others = Others(within, server.gateway);
+        const std::string others = within.Others(server.gateway);
         if (others.empty() || !said.insert(server.gateway).second) continue;
         Report("IST0138", *server.gateway, IndexPath("spec.servers", server.index) + ".tls",
                absl::StrCat("other gateways serve with the same certificate: ", others,

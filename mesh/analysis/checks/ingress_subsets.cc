@@ -22,13 +22,13 @@ using config::Kind;
 bool Narrows(const Facts& facts, const std::string& ns, const net::Destination& destination) {
   const std::string fqdn = FullHost(ns, destination.host());
   const Host* host = facts.FindHost(ns, destination.host());
-  const auto* places = facts.FindSubsets(fqdn, destination.subset());
-  if (host == nullptr || places == nullptr || host->object->kind() != Kind::kService) return true;
+  const auto places = facts.FindSubsets(fqdn, destination.subset());
+  if (host == nullptr || places.empty() || host->object->kind() != Kind::kService) return true;
   const Labels selector = ToLabels(host->object->As<kubernetes::v1::Service>().spec().selector());
   if (selector.empty()) return true;
   const std::vector<size_t> all = facts.Select(host->object->ns(), selector);
   if (all.empty()) return true;
-  const SubsetPlace& place = places->front();
+  const SubsetPlace& place = places.front();
   Labels both = selector;
   const auto& subset = place.rule->As<net::DestinationRule>().subsets(place.index);
   for (const auto& [key, value] : subset.labels()) both[key] = value;

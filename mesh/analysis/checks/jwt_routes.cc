@@ -35,23 +35,36 @@ struct Use {
   std::string key;
 };
 
+template <class Headers>
+bool HasClaim(const Headers& headers) {
+  for (const auto& header : headers) {
+    if (IsClaim(header.first)) return true;
+  }
+  return false;
+}
+
+// The first claim by name.
+template <class Headers>
+Use UseOf(const Headers& headers, const std::string& field) {
+  Use use;
+  for (const auto& [key, value] : headers) {
+    if (IsClaim(key) && (use.key.empty() || key < use.key)) {
+      use = {config::KeyPath(field, key), key};
+    }
+  }
+  return use;
+}
+
 // The first condition that looks at a claim; an empty key where none does.
 Use FirstUse(const net::VirtualService& spec) {
   for (int i = 0; i < spec.http_size(); ++i) {
     for (int j = 0; j < spec.http(i).match_size(); ++j) {
-      const std::string match = IndexPath(IndexPath("spec.http", i) + ".match", j);
-      const auto find = [&](const auto& headers, const std::string& field) {
-        Use use;
-        for (const auto& [key, value] : headers) {
-          if (IsClaim(key) && (use.key.empty() || key < use.key)) {
-            use = {config::KeyPath(match + "." + field, key), key};
-          }
-        }
-        return use;
-      };
-      Use use = find(spec.http(i).match(j).headers(), "headers");
-      if (use.key.empty()) use = find(spec.http(i).match(j).without_headers(), "withoutHeaders");
-      if (!use.key.empty()) return use;
+      const net::HTTPMatchRequest& match = spec.http(i).match(j);
+      const bool with = HasClaim(match.headers());
+      if (!with && !HasClaim(match.without_headers())) continue;
+      const std::string path = IndexPath(IndexPath("spec.http", i) + ".match", j);
+      return with ? UseOf(match.headers(), path + ".headers")
+                  : UseOf(match.without_headers(), path + ".withoutHeaders");
     }
   }
   return {};

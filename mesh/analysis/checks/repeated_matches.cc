@@ -1,5 +1,6 @@
 // Rules and conditions of a VirtualService that say what an earlier one has said: Istio's own, by
 // the words. rule_proofs.cc goes by what requests there can be.
+#include <algorithm>
 #include <map>
 #include <string>
 #include <vector>
@@ -29,9 +30,11 @@ std::string KeyOf(const google::protobuf::Message& message) {
   return bytes;
 }
 // A condition's name says nothing.
-std::string KeyOf(net::HTTPMatchRequest match) {
-  match.clear_name();
-  return KeyOf(static_cast<const google::protobuf::Message&>(match));
+std::string KeyOf(const net::HTTPMatchRequest& match) {
+  if (match.name().empty()) return KeyOf(static_cast<const google::protobuf::Message&>(match));
+  net::HTTPMatchRequest nameless = match;
+  nameless.clear_name();
+  return KeyOf(static_cast<const google::protobuf::Message&>(nameless));
 }
 
 class Reader {
@@ -44,10 +47,10 @@ class Reader {
     std::map<std::string, int> seen;  // by the condition, the first rule that has it
     int without = -1;                 // the first rule without condition
     for (int i = 0; i < rules.size(); ++i) {
-      const std::string rule = IndexPath(path, i);
       if (without >= 0) {
-        Unreachable(rule, absl::StrCat(IndexPath(path, without),
-                                       " before it has no match and takes everything"));
+        Unreachable(IndexPath(path, i), absl::StrCat(IndexPath(path, without),
+                                                     " before it has no match and takes "
+                                                     "everything"));
         continue;
       }
       if (rules[i].match().empty()) {
@@ -59,11 +62,11 @@ class Reader {
         const auto [at, first] = seen.emplace(KeyOf(rules[i].match(j)), i);
         if (first) continue;
         ++repeated;
-        Ineffective(IndexPath(rule + ".match", j),
+        Ineffective(IndexPath(IndexPath(path, i) + ".match", j),
                     absl::StrCat(IndexPath(path, at->second), " has the same match already"));
       }
       if (repeated == rules[i].match_size()) {
-        Unreachable(rule, "rules before it have all its matches");
+        Unreachable(IndexPath(path, i), "rules before it have all its matches");
       }
     }
   }
@@ -72,26 +75,31 @@ class Reader {
   void ReadPrefixes(const net::VirtualService& spec) {
     struct Place {
       const net::HTTPMatchRequest* match;
-      std::string path;
+      int rule, index;
+
+      std::string Path() const { return IndexPath(IndexPath("spec.http", rule) + ".match", index); }
     };
     std::vector<Place> earlier;
-    std::map<std::string, bool> seen;
     for (int i = 0; i < spec.http_size(); ++i) {
       if (spec.http(i).match().empty()) return;
       for (int j = 0; j < spec.http(i).match_size(); ++j) {
         const net::HTTPMatchRequest& match = spec.http(i).match(j);
-        if (match.uri().match_type_case() != net::StringMatch::kPrefix ||
-            !seen.emplace(KeyOf(match), true).second) {
-          continue;
+        if (match.uri().match_type_case() != net::StringMatch::kPrefix) continue;
+        const Place place{&match, i, j};
+        // What is there already has been said of.
+        const auto same = [&](const Place& one) {
+          return one.match->uri().prefix() == match.uri().prefix() &&
+                 KeyOf(*one.match) == KeyOf(match);
+        };
+        if (std::any_of(earlier.begin(), earlier.end(), same)) continue;
+        const auto wide = std::find_if(earlier.begin(), earlier.end(),
+                                       [&](const Place& one) { return Covers(*one.match, match); });
+        if (wide != earlier.end()) {
+          Ineffective(place.Path(),
+                      absl::StrCat(wide->Path(), " with the prefix ", wide->match->uri().prefix(),
+                                   " takes its requests"));
         }
-        Place place{&match, IndexPath(IndexPath("spec.http", i) + ".match", j)};
-        for (const Place& one : earlier) {
-          if (!Covers(*one.match, match)) continue;
-          Ineffective(place.path, absl::StrCat(one.path, " with the prefix ",
-                                               one.match->uri().prefix(), " takes its requests"));
-          break;
-        }
-        earlier.push_back(std::move(place));
+        earlier.push_back(place);
         if (earlier.size() > kMostCompared) return;
       }
     }

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "api/networking/v1alpha3/service_entry.pb.h"
 #include "mesh/analysis/checks/checks.h"
 #include "mesh/translate/findings.h"
 #include "mesh/translate/world.h"
@@ -75,16 +76,22 @@ void CheckTranslation(const Facts& facts, Findings* findings) {
   ReportAll(translate::FindingsOf(facts.rules_world()), findings);
 }
 
+void CheckAuthorizationTranslation(const Facts& facts, Findings* findings) {
+  if (facts.snapshot().List(config::Kind::kAuthorizationPolicy).empty()) return;
+  ReportAll(translate::FindingsOfPolicies(
+                facts.world(), facts.snapshot().List(config::Kind::kAuthorizationPolicy)),
+            findings);
+}
+
 void CheckProxies(const Facts& facts, Findings* findings) {
   const config::Snapshot& snapshot = facts.snapshot();
   const uint64_t pairs = facts.options().translated_pairs;
-  const uint64_t services = snapshot.List(config::Kind::kService).size() +
-                            snapshot.List(config::Kind::kServiceEntry).size();
+  uint64_t services = snapshot.List(config::Kind::kService).size();
+  for (const config::ResourcePtr& entry : snapshot.List(config::Kind::kServiceEntry)) {
+    services += entry->As<istio::networking::v1alpha3::ServiceEntry>().hosts_size();
+  }
   if (services >= pairs) return;
-  // The world goes before the snapshot does.
-  const auto world = translate::World::Build(
-      std::shared_ptr<const config::Snapshot>(std::shared_ptr<void>(), &snapshot));
-  ReportAll(translate::FindingsOfProxies(*world, pairs), findings);
+  ReportAll(translate::FindingsOfProxies(facts.world(), pairs), findings);
 }
 
 }  // namespace mesh::analysis

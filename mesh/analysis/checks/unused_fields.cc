@@ -2,8 +2,11 @@
 // mesh/translate does.
 #include <algorithm>
 #include <iterator>
+#include <map>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -18,6 +21,7 @@ namespace mesh::analysis {
 namespace {
 
 using config::Kind;
+using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
@@ -102,36 +106,84 @@ bool IsUnused(const FieldDescriptor& field) {
                             std::string_view(field.full_name()));
 }
 
-void ReportField(const config::Resource& object, const std::string& path, std::string_view name,
-                 Findings* findings) {
-  Report("MSH0129", object, path, absl::StrCat(Absl(name), " is read, and nothing acts on it yet"),
-         "do not rely on it: delete it, or say it another way", findings);
-}
+// The fields of a type that are unused, and those that have such inside.
+struct Plan {
+  struct Step {
+    const FieldDescriptor* field;
+    const Plan* inside;  // null: it is unused itself
+  };
+  std::vector<Step> steps;
+};
 
-class Walk {
+// Plans of all types that were asked for. Types of the API do not hold themselves.
+class Plans {
  public:
-  Walk(const config::Resource& object, Findings* findings) : object_(object), findings_(findings) {}
-
-  void Visit(const Message& message, const std::string& path) {
-    std::vector<const FieldDescriptor*> fields;
-    message.GetReflection()->ListFields(message, &fields);
-    for (const FieldDescriptor* field : fields) {
-      const std::string at = config::FieldPath(path, field->json_name());
+  const Plan& Of(const Descriptor& type) {
+    const auto known = plans_.find(&type);
+    if (known != plans_.end()) return *known->second;
+    auto plan = std::make_unique<Plan>();
+    for (int i = 0; i < type.field_count(); ++i) {
+      const FieldDescriptor* field = type.field(i);
       if (IsUnused(*field)) {
-        ReportField(object_, at, field->json_name(), findings_);
+        plan->steps.push_back({field, nullptr});
         continue;
       }
       if (field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE || field->is_map() ||
           !absl::StartsWith(field->message_type()->full_name(), "istio.")) {
         continue;
       }
-      const auto* reflection = message.GetReflection();
+      const Plan& inside = Of(*field->message_type());
+      if (!inside.steps.empty()) plan->steps.push_back({field, &inside});
+    }
+    return *plans_.emplace(&type, std::move(plan)).first->second;
+  }
+
+ private:
+  std::map<const Descriptor*, std::unique_ptr<const Plan>> plans_;
+};
+
+void ReportField(const config::Resource& object, const std::string& path, std::string_view name,
+                 Findings* findings) {
+  Report("MSH0129", object, path, absl::StrCat(Absl(name), " is read, and nothing acts on it yet"),
+         "do not rely on it: delete it, or say it another way", findings);
+}
+
+// The way to a field, made to text where something is found.
+struct Trail {
+  const Trail* outer;
+  const FieldDescriptor* field;
+  int index;  // -1: the field is not repeated
+
+  std::string Text() const {
+    const std::string text =
+        config::FieldPath(outer == nullptr ? "spec" : outer->Text(), field->json_name());
+    return index < 0 ? text : config::IndexPath(text, index);
+  }
+};
+
+class Walk {
+ public:
+  Walk(const config::Resource& object, Findings* findings) : object_(object), findings_(findings) {}
+
+  void Visit(const Message& message, const Plan& plan, const Trail* trail = nullptr) {
+    const auto* reflection = message.GetReflection();
+    for (const Plan::Step& step : plan.steps) {
+      const FieldDescriptor* field = step.field;
+      const bool there = field->is_repeated() ? reflection->FieldSize(message, field) > 0
+                                              : reflection->HasField(message, field);
+      if (!there) continue;
+      if (step.inside == nullptr) {
+        ReportField(object_, Trail{trail, field, -1}.Text(), field->json_name(), findings_);
+        continue;
+      }
       if (!field->is_repeated()) {
-        Visit(reflection->GetMessage(message, field), at);
+        const Trail here{trail, field, -1};
+        Visit(reflection->GetMessage(message, field), *step.inside, &here);
         continue;
       }
       for (int i = 0; i < reflection->FieldSize(message, field); ++i) {
-        Visit(reflection->GetRepeatedMessage(message, field, i), config::IndexPath(at, i));
+        const Trail here{trail, field, i};
+        Visit(reflection->GetRepeatedMessage(message, field, i), *step.inside, &here);
       }
     }
   }
@@ -149,6 +201,7 @@ void CheckUnusedFields(const Facts& facts, Findings* findings) {
       if (mesh->positions().Has(name)) ReportField(*mesh, std::string(name), name, findings);
     }
   }
+  Plans plans;
   for (const config::KindInfo& info : config::AllKinds()) {
     if (!info.istio || info.kind == Kind::kMeshConfig) continue;
     const bool whole = std::find(std::begin(kUnusedKinds), std::end(kUnusedKinds), info.kind) !=
@@ -159,7 +212,7 @@ void CheckUnusedFields(const Facts& facts, Findings* findings) {
                absl::StrCat(Absl(info.name), " is read, and nothing acts on it yet"),
                "do not rely on it", findings);
       } else {
-        Walk(*object, findings).Visit(object->spec(), "spec");
+        Walk(*object, findings).Visit(object->spec(), plans.Of(*object->spec().GetDescriptor()));
       }
     }
   }

@@ -61,7 +61,7 @@ void CheckVirtualServiceGateways(const Facts& facts, Findings* findings) {
 void CheckVirtualServiceHosts(const Facts& facts, Findings* findings) {
   for (const config::ResourcePtr& service : facts.snapshot().List(Kind::kVirtualService)) {
     ForEachDestination(service->As<net::VirtualService>(), [&](const net::Destination& destination,
-                                                               const std::string& path,
+                                                               const DestinationPath& path,
                                                                bool mirror) {
       const std::string to = mirror ? "mirror host" : "host";
       const Host* host = facts.FindHost(service->ns(), destination.host());
@@ -78,7 +78,7 @@ void CheckVirtualServiceHosts(const Facts& facts, Findings* findings) {
       if (!destination.has_port()) {
         if (host->ports.size() > 1) {
           Report(
-              "IST0112", *service, path,
+              "IST0112", *service, std::string(path),
               absl::StrCat("the ", to, " \"", destination.host(), "\" has several ports (",
                            absl::StrJoin(host->ports, ", "), "), and the destination names none"),
               absl::StrCat("write port: {number: ", host->ports.front(), "}"), findings);
@@ -100,10 +100,10 @@ void CheckVirtualServiceSubsets(const Facts& facts, Findings* findings) {
   for (const config::ResourcePtr& service : facts.snapshot().List(Kind::kVirtualService)) {
     ForEachDestination(
         service->As<net::VirtualService>(),
-        [&](const net::Destination& destination, const std::string& path, bool mirror) {
+        [&](const net::Destination& destination, const DestinationPath& path, bool mirror) {
           if (destination.subset().empty() ||
-              facts.FindSubsets(FullHost(service->ns(), destination.host()),
-                                destination.subset()) != nullptr) {
+              !facts.FindSubsets(FullHost(service->ns(), destination.host()), destination.subset())
+                   .empty()) {
             return;
           }
           Report("IST0101", *service, path + ".subset",
