@@ -314,6 +314,18 @@ TEST(IstioCodes, SchemaWarnings) {
              "{jwtRules: [{issuer: a, jwks: '{\"keys\": [{\"kty\": \"RSA\", \"e\": \"AQAB\", "
              "\"n\": \"AQAB\", \"d\": \"AQAB\"}]}'}]}"),
        {"r spec.jwtRules[0].jwks"}},
+      {"a denial by HTTP alone",
+       "IST0133",
+       Istio("AuthorizationPolicy", "p",
+             "{action: DENY, rules: [{to: [{operation: {methods: [GET]}}]}, {from: [{source: "
+             "{requestPrincipals: ['*']}}]}]}"),
+       {"p spec.rules[0]", "p spec.rules[1]"}},
+      {"a denial that says where",
+       "IST0133",
+       Istio("AuthorizationPolicy", "p",
+             "{action: DENY, rules: [{to: [{operation: {methods: [GET], ports: ['80']}}]}, {from: "
+             "[{source: {namespaces: [a]}}]}, {}]}"),
+       {}},
       {"two tracers",
        "IST0133",
        Istio("Telemetry", "t", "{tracing: [{providers: [{name: a}, {name: b}]}]}"),

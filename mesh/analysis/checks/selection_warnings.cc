@@ -67,6 +67,31 @@ void CheckKeys(const config::Resource& object, Findings* findings) {
   }
 }
 
+// On a TCP port a proxy sees no HTTP: a rule to deny that asks for nothing else there denies all.
+void CheckDenials(const config::Resource& object, Findings* findings) {
+  const auto& spec = object.As<security::AuthorizationPolicy>();
+  if (spec.action() != security::AuthorizationPolicy::DENY) return;
+  for (int r = 0; r < spec.rules_size(); ++r) {
+    bool peer = false, port = false;
+    for (const auto& from : spec.rules(r).from()) {
+      const security::Source& s = from.source();
+      peer = peer || s.principals_size() + s.not_principals_size() + s.namespaces_size() +
+                             s.not_namespaces_size() + s.ip_blocks_size() + s.not_ip_blocks_size() +
+                             s.remote_ip_blocks_size() + s.not_remote_ip_blocks_size() +
+                             s.service_accounts_size() + s.not_service_accounts_size() >
+                         0;
+    }
+    for (const auto& to : spec.rules(r).to()) {
+      port = port || to.operation().ports_size() + to.operation().not_ports_size() > 0;
+    }
+    const bool from = !spec.rules(r).from().empty(), to = !spec.rules(r).to().empty();
+    if (to ? port : !from || peer) continue;
+    Warn(object, IndexPath("spec.rules", r),
+         "the rule looks at HTTP alone: on TCP ports of its workloads it denies everything",
+         "name the ports that it is for, in to.operation.ports", findings);
+  }
+}
+
 void CheckTelemetry(const config::Resource& object, Findings* findings) {
   const auto& spec = object.As<Telemetry>();
   if (spec.tracing_size() > 1) {
@@ -137,7 +162,8 @@ void WarnOfEnvoyFilter(const config::Resource& object, Findings* findings) {
 void WarnOfPolicy(const config::Resource& object, Findings* findings) {
   switch (object.kind()) {
     case config::Kind::kAuthorizationPolicy:
-      return CheckSelector(object, object.As<security::AuthorizationPolicy>(), findings);
+      CheckSelector(object, object.As<security::AuthorizationPolicy>(), findings);
+      return CheckDenials(object, findings);
     case config::Kind::kPeerAuthentication:
       return CheckSelector(object, object.As<security::PeerAuthentication>(), findings);
     case config::Kind::kRequestAuthentication:

@@ -1,3 +1,7 @@
+#include <algorithm>
+#include <string>
+
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "mesh/config/validation/kinds.h"
 #include "mesh/config/validation/parts.h"
@@ -6,6 +10,16 @@
 namespace mesh::config {
 
 namespace sec = ::istio::security::v1beta1;
+
+namespace {
+
+bool IsPlainHeader(const std::string& name) {
+  return !name.empty() && std::all_of(name.begin(), name.end(), [](unsigned char c) {
+    return absl::ascii_isalnum(c) || c == '-' || c == '_';
+  });
+}
+
+}  // namespace
 
 void CheckPeerAuthentication(Checker* checker, const Path& path,
                              const sec::PeerAuthentication& policy) {
@@ -24,6 +38,7 @@ void CheckPeerAuthentication(Checker* checker, const Path& path,
 void CheckRequestAuthentication(Checker* checker, const Path& path,
                                 const sec::RequestAuthentication& policy) {
   CheckSelector(checker, path.Field("selector"), policy.selector());
+  CheckTargets(checker, path, policy);
   for (int i = 0; i < policy.jwt_rules_size(); ++i) {
     const sec::JWTRule& rule = policy.jwt_rules(i);
     const Path list = path.Field("jwtRules");
@@ -49,6 +64,17 @@ void CheckRequestAuthentication(Checker* checker, const Path& path,
       const Path cookies = at.Field("fromCookies");
       if (rule.from_cookies(k).empty()) checker->Fail(cookies.At(k), "is empty");
     }
+    for (int k = 0; k < rule.output_claim_to_headers_size(); ++k) {
+      const Path outputs = at.Field("outputClaimToHeaders");
+      const Path output = outputs.At(k);
+      if (rule.output_claim_to_headers(k).claim().empty()) {
+        checker->Fail(output, "claim is missing");
+      }
+      if (!IsPlainHeader(rule.output_claim_to_headers(k).header())) {
+        checker->Fail(output.Field("header"), "is no header's name: letters, digits, - and _");
+      }
+    }
+    if (rule.has_timeout()) checker->Check(at.Field("timeout"), CheckDuration(rule.timeout()));
   }
 }
 

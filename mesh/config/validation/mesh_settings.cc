@@ -174,22 +174,4 @@ void CheckProxyConfigResource(Checker* checker, const Path& path,
   }
 }
 
-void CheckTelemetry(Checker* checker, const Path& path,
-                    const istio::telemetry::v1alpha1::Telemetry& telemetry) {
-  CheckSelector(checker, path.Field("selector"), telemetry.selector());
-  for (int i = 0; i < telemetry.tracing_size(); ++i) {
-    const auto& tracing = telemetry.tracing(i);
-    const Path list = path.Field("tracing");
-    const Path at = list.At(i);
-    if (tracing.providers_size() > 1) checker->Fail(at.Field("providers"), "takes one provider");
-    if (tracing.has_random_sampling_percentage()) {
-      const double percent = tracing.random_sampling_percentage().value();
-      if (percent < 0 || percent > 100) {
-        checker->Fail(at.Field("randomSamplingPercentage"),
-                      absl::StrCat(percent, " is not a percentage, 0 to 100"));
-      }
-    }
-  }
-}
-
 }  // namespace mesh::config

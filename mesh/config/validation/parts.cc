@@ -37,6 +37,30 @@ void CheckSelector(Checker* checker, const Path& path,
   CheckSelectorLabels(checker, path.Field("matchLabels"), selector.match_labels());
 }
 
+void CheckTarget(Checker* checker, const Path& path,
+                 const istio::type::v1beta1::PolicyTargetReference& target) {
+  if (target.name().empty()) checker->Fail(path, "name is missing");
+  if (!target.namespace_().empty()) {
+    checker->Fail(path.Field("namespace"), "is the policy's own, and is left out");
+  }
+  const std::pair<const char*, const char*> kKinds[] = {
+      {"", "Service"},
+      {"core", "Service"},
+      {"networking.istio.io", "ServiceEntry"},
+      {"gateway.networking.k8s.io", "Gateway"},
+      {"gateway.networking.k8s.io", "GatewayClass"},
+  };
+  const bool known = std::any_of(std::begin(kKinds), std::end(kKinds), [&](const auto& kind) {
+    return target.group() == kind.first && target.kind() == kind.second;
+  });
+  if (!known) {
+    checker->Fail(path, absl::StrCat("kind \"", target.kind(), "\" of group \"", target.group(),
+                                     "\" cannot be a target; Service, ServiceEntry of "
+                                     "networking.istio.io, Gateway and GatewayClass of "
+                                     "gateway.networking.k8s.io can"));
+  }
+}
+
 void CheckExportTo(Checker* checker, const Path& path, const Strings& export_to,
                    bool is_service_entry) {
   std::set<std::string> seen;
@@ -139,12 +163,27 @@ void CheckServerTls(Checker* checker, const Path& path, const net::ServerTLSSett
     forbid("serverCertificate", tls.server_certificate());
     forbid("privateKey", tls.private_key());
     forbid("caCertificates", tls.ca_certificates());
+    forbid("credentialNames", tls.credential_names().empty() ? "" : tls.credential_names(0));
+    if (!tls.tls_certificates().empty()) forbid("tlsCertificates", "some");
     return;
+  }
+  // None of them where the certificate and key of a file are half given: that is said below.
+  const int sources = (!tls.server_certificate().empty() && !tls.private_key().empty()) +
+                      !tls.credential_name().empty() + !tls.credential_names().empty() +
+                      !tls.tls_certificates().empty();
+  if (sources > 1 && (!tls.credential_names().empty() || !tls.tls_certificates().empty())) {
+    checker->Fail(path,
+                  "certificates come from one place: serverCertificate and privateKey, "
+                  "tlsCertificates, credentialName or credentialNames");
   }
   const bool mutual = tls.mode() == net::ServerTLSSettings::MUTUAL ||
                       tls.mode() == net::ServerTLSSettings::OPTIONAL_MUTUAL;
   if (tls.mode() != net::ServerTLSSettings::SIMPLE && !mutual) return;
   if (!tls.credential_name().empty() || !tls.credential_names().empty()) return;
+  if (!tls.ca_crl().empty() && !mutual) {
+    checker->Fail(path.Field("caCrl"),
+                  "is for clients' certificates, which SIMPLE does not ask for");
+  }
   for (int i = 0; i < tls.tls_certificates_size(); ++i) {
     const Path list = path.Field("tlsCertificates");
     const Path at = list.At(i);
@@ -157,9 +196,7 @@ void CheckServerTls(Checker* checker, const Path& path, const net::ServerTLSSett
     require("serverCertificate", tls.server_certificate());
     require("privateKey", tls.private_key());
   }
-  if (mutual && tls.ca_cert_credential_name().empty()) {
-    require("caCertificates", tls.ca_certificates());
-  }
+  if (mutual) require("caCertificates", tls.ca_certificates());
 }
 
 }  // namespace mesh::config

@@ -38,6 +38,22 @@ void CheckSelector(Checker* checker, const Path& path,
 void CheckSelector(Checker* checker, const Path& path,
                    const istio::type::v1beta1::WorkloadSelector& selector);
 
+// The object that a policy is for, in place of a selector.
+void CheckTarget(Checker* checker, const Path& path,
+                 const istio::type::v1beta1::PolicyTargetReference& target);
+// At most one of selector, targetRef and targetRefs.
+template <class Policy>
+void CheckTargets(Checker* checker, const Path& path, const Policy& policy) {
+  if (policy.has_targetref()) CheckTarget(checker, path.Field("targetRef"), policy.targetref());
+  const Path list = path.Field("targetRefs");
+  for (int i = 0; i < policy.targetrefs_size(); ++i) {
+    CheckTarget(checker, list.At(i), policy.targetrefs(i));
+  }
+  if (policy.has_selector() + policy.has_targetref() + (policy.targetrefs_size() > 0) > 1) {
+    checker->Fail(path, "is for the workloads of selector or for targetRefs; give one of them");
+  }
+}
+
 void CheckExportTo(Checker* checker, const Path& path, const Strings& export_to,
                    bool is_service_entry);
 

@@ -1,5 +1,10 @@
+#include <algorithm>
+#include <cstdint>
 #include <set>
+#include <string>
+#include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "mesh/config/validation/kinds.h"
@@ -74,6 +79,76 @@ void CheckDnsEndpoints(Checker* checker, const Path& path, const net::ServiceEnt
   }
 }
 
+// Each name of a wildcard is resolved when a request has it.
+void CheckDynamicDns(Checker* checker, const Path& path, const net::ServiceEntry& entry) {
+  const Path hosts = path.Field("hosts");
+  for (int i = 0; i < entry.hosts_size(); ++i) {
+    if (absl::StartsWith(entry.hosts(i), "*")) continue;
+    checker->Fail(hosts.At(i), "DYNAMIC_DNS is for wildcards, such as *.example.com; use DNS");
+  }
+  if (!entry.addresses().empty()) {
+    checker->Fail(path.Field("addresses"), "DYNAMIC_DNS goes by the names of requests alone");
+  }
+  if (!entry.endpoints().empty()) {
+    checker->Fail(path.Field("endpoints"), "DYNAMIC_DNS resolves the names of requests");
+  }
+  const Path ports = path.Field("ports");
+  for (int i = 0; i < entry.ports_size(); ++i) {
+    const std::string protocol = absl::AsciiStrToUpper(entry.ports(i).protocol());
+    if (protocol == "HTTP" || protocol == "HTTP2" || protocol == "GRPC" || protocol == "TLS") {
+      continue;
+    }
+    const Path at = ports.At(i);
+    checker->Fail(at.Field("protocol"), "is HTTP, HTTP2, GRPC or TLS with DYNAMIC_DNS");
+  }
+}
+
+void CheckProbe(Checker* checker, const Path& path, const net::ReadinessProbe& probe) {
+  const std::pair<const char*, int32_t> kNumbers[] = {
+      {"initialDelaySeconds", probe.initial_delay_seconds()},
+      {"timeoutSeconds", probe.timeout_seconds()},
+      {"periodSeconds", probe.period_seconds()},
+      {"successThreshold", probe.success_threshold()},
+      {"failureThreshold", probe.failure_threshold()},
+  };
+  for (const auto& [name, number] : kNumbers) {
+    if (number < 0) checker->Fail(path.Field(name), absl::StrCat(number, " is below 0"));
+  }
+  switch (probe.health_check_method_case()) {
+    case net::ReadinessProbe::kHttpGet: {
+      const net::HTTPHealthCheckConfig& get = probe.http_get();
+      const Path at = path.Field("httpGet");
+      checker->Check(at.Field("port"), CheckPort(get.port()));
+      if (!get.scheme().empty() && get.scheme() != "HTTP" && get.scheme() != "HTTPS") {
+        checker->Fail(at.Field("scheme"),
+                      absl::StrCat("\"", get.scheme(), "\" is neither HTTP nor HTTPS"));
+      }
+      const Path headers = at.Field("httpHeaders");
+      for (int i = 0; i < get.http_headers_size(); ++i) {
+        const std::string& name = get.http_headers(i).name();
+        if (!name.empty() && std::all_of(name.begin(), name.end(), [](unsigned char c) {
+              return absl::ascii_isalnum(c) || c == '-';
+            })) {
+          continue;
+        }
+        checker->Fail(headers.At(i), "name is no header's: letters, digits and -");
+      }
+      break;
+    }
+    case net::ReadinessProbe::kTcpSocket:
+      checker->Check(path.Field("tcpSocket").Field("port"), CheckPort(probe.tcp_socket().port()));
+      break;
+    case net::ReadinessProbe::kExec:
+      if (probe.exec().command().empty()) checker->Fail(path.Field("exec"), "command is missing");
+      break;
+    case net::ReadinessProbe::kGrpc:
+      checker->Check(path.Field("grpc").Field("port"), CheckPort(probe.grpc().port()));
+      break;
+    default:
+      checker->Fail(path, "asks nothing; give httpGet, tcpSocket, exec or grpc");
+  }
+}
+
 }  // namespace
 
 void CheckServiceEntry(Checker* checker, const Path& path, const net::ServiceEntry& entry) {
@@ -122,6 +197,9 @@ void CheckServiceEntry(Checker* checker, const Path& path, const net::ServiceEnt
       checker->Check(at.Field("protocol"), CheckProtocol(port.protocol()));
     }
     checker->Check(at.Field("number"), CheckPort(port.number()));
+    if (port.target_port() != 0) {
+      checker->Check(at.Field("targetPort"), CheckPort(port.target_port()));
+    }
     can_tell_hosts_apart =
         can_tell_hosts_apart && (IsHttpProtocol(port.protocol()) || IsTlsProtocol(port.protocol()));
   }
@@ -136,7 +214,14 @@ void CheckServiceEntry(Checker* checker, const Path& path, const net::ServiceEnt
     case net::ServiceEntry::STATIC:
       CheckStaticEndpoints(checker, path, entry, names);
       break;
+    case net::ServiceEntry::DYNAMIC_DNS:
+      CheckDynamicDns(checker, path, entry);
+      break;
     default:
+      if (entry.resolution() == net::ServiceEntry::DNS_ROUND_ROBIN && entry.endpoints_size() > 1) {
+        checker->Fail(path.Field("endpoints"),
+                      "DNS_ROUND_ROBIN asks for one name; give one endpoint, or use DNS");
+      }
       CheckDnsEndpoints(checker, path, entry, names);
       break;
   }
@@ -164,8 +249,8 @@ void CheckWorkloadGroup(Checker* checker, const Path& path, const net::WorkloadG
     checker->Fail(path, "template is missing");
     return;
   }
-  CheckLabels(checker, path.Field("template").Field("labels"), group.template_().labels());
   CheckLabels(checker, path.Field("metadata").Field("labels"), group.metadata().labels());
+  if (group.has_probe()) CheckProbe(checker, path.Field("probe"), group.probe());
 }
 
 }  // namespace mesh::config

@@ -45,6 +45,29 @@ void CheckDefaultEndpoint(Checker* checker, const Path& path, const std::string&
   checker->Check(path, CheckPort(*port));
 }
 
+void CheckIngressTls(Checker* checker, const Path& path,
+                     const net::IstioIngressListener& listener) {
+  const net::ServerTLSSettings& tls = listener.tls();
+  CheckServerTls(checker, path, tls);
+  const auto forbid = [&](std::string_view field, bool given) {
+    if (given) checker->Fail(path.Field(field), "is not for a sidecar");
+  };
+  forbid("subjectAltNames", !tls.subject_alt_names().empty());
+  forbid("httpsRedirect", tls.https_redirect());
+  forbid("credentialName", !tls.credential_name().empty());
+  forbid("credentialNames", !tls.credential_names().empty());
+  forbid("tlsCertificates", !tls.tls_certificates().empty());
+  if (tls.mode() == net::ServerTLSSettings::ISTIO_MUTUAL ||
+      tls.mode() == net::ServerTLSSettings::AUTO_PASSTHROUGH) {
+    checker->Fail(path.Field("mode"), absl::StrCat(net::ServerTLSSettings::TLSmode_Name(tls.mode()),
+                                                   " is not for a sidecar"));
+  }
+  if (!IsTlsProtocol(listener.port().protocol())) {
+    checker->Fail(path, absl::StrCat("a port of \"", listener.port().protocol(),
+                                     "\" has no TLS; write protocol: HTTPS or TLS"));
+  }
+}
+
 void CheckIngress(Checker* checker, const Path& path, const net::Sidecar& sidecar) {
   std::set<uint32_t> ports;
   for (int i = 0; i < sidecar.ingress_size(); ++i) {
@@ -60,7 +83,7 @@ void CheckIngress(Checker* checker, const Path& path, const net::Sidecar& sideca
                                                    " has another ingress listener"));
     }
     CheckDefaultEndpoint(checker, at.Field("defaultEndpoint"), listener.default_endpoint());
-    if (listener.has_tls()) CheckServerTls(checker, at.Field("tls"), listener.tls());
+    if (listener.has_tls()) CheckIngressTls(checker, at.Field("tls"), listener);
     if (listener.has_connection_pool()) {
       CheckConnectionPool(checker, at.Field("connectionPool"), listener.connection_pool());
     }

@@ -1,5 +1,10 @@
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
 #include <map>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -24,6 +29,90 @@ void CheckOutlierDetection(Checker* checker, const Path& path, const net::Outlie
   }
   checker->Check(path.Field("maxEjectionPercent"), CheckPercent(o.max_ejection_percent()));
   checker->Check(path.Field("minHealthPercent"), CheckPercent(o.min_health_percent()));
+  if (o.consecutive_local_origin_failures().value() > 0 &&
+      !o.split_external_local_origin_errors()) {
+    checker->Fail(path.Field("consecutiveLocalOriginFailures"),
+                  "counts nothing without splitExternalLocalOriginErrors: true");
+  }
+}
+
+bool IsPrime(uint64_t number) {
+  if (number == 0) return false;  // Envoy takes 1
+  for (uint64_t factor = 2; factor * factor <= number; ++factor) {
+    if (number % factor == 0) return false;
+  }
+  return true;
+}
+
+void CheckHash(Checker* checker, const Path& path,
+               const net::LoadBalancerSettings::ConsistentHashLB& hash) {
+  const Path cookie = path.Field("httpCookie");
+  const Path attributes = cookie.Field("attributes");
+  std::set<std::string> names;
+  for (int i = 0; i < hash.http_cookie().attributes_size(); ++i) {
+    const std::string& name = hash.http_cookie().attributes(i).name();
+    if (name.empty()) {
+      checker->Fail(attributes.At(i), "the attribute needs a name");
+    } else if (!names.insert(name).second) {
+      checker->Fail(attributes.At(i), absl::StrCat("\"", name, "\" is there twice"));
+    }
+  }
+  if (hash.minimum_ring_size() != 0 && (hash.has_ring_hash() || hash.has_maglev())) {
+    checker->Fail(path.Field("minimumRingSize"),
+                  "is the old form of ringHash.minimumRingSize; give one of them, or maglev");
+  }
+  if (!hash.has_maglev()) return;
+  constexpr uint64_t kLargestTable = 5000011;  // of Envoy
+  const uint64_t size = hash.maglev().table_size();
+  if (size >= kLargestTable || !IsPrime(size)) {
+    checker->Fail(
+        path.Field("maglev").Field("tableSize"),
+        absl::StrCat(size, " is not a prime number below ", kLargestTable, ", such as 65537"));
+  }
+}
+
+void CheckWarmup(Checker* checker, const Path& path, const net::WarmupConfiguration& warmup) {
+  if (!warmup.has_duration()) {
+    checker->Fail(path, "duration is missing");
+  } else {
+    checker->Check(path.Field("duration"), CheckDuration(warmup.duration()));
+  }
+  if (warmup.minimum_percent().value() > 100) {
+    checker->Fail(path.Field("minimumPercent"),
+                  absl::StrCat(warmup.minimum_percent().value(), " is not a percentage, 0 to 100"));
+  }
+  if (warmup.has_aggression() && warmup.aggression().value() <= 0) {
+    checker->Fail(path.Field("aggression"), "is not above 0");
+  }
+}
+
+constexpr const char* kPlaces[] = {"topology.kubernetes.io/region", "topology.kubernetes.io/zone",
+                                   "topology.istio.io/subzone"};
+
+bool IsPlace(const std::string& label) {
+  return std::any_of(std::begin(kPlaces), std::end(kPlaces),
+                     [&](const char* place) { return label == place; });
+}
+
+void CheckZoneAware(Checker* checker, const Path& path,
+                    const net::ZoneAwareLoadBalancerSetting& setting) {
+  const Path labels = path.Field("failoverPriority");
+  for (int i = 0; i < setting.failover_priority_size(); ++i) {
+    if (!IsPlace(setting.failover_priority(i))) continue;
+    checker->Fail(labels.At(i), "regions and zones are seen to anyway; name other labels");
+  }
+  const Path list = path.Field("failover");
+  for (int i = 0; i < setting.failover_size(); ++i) {
+    const auto& failover = setting.failover(i);
+    if (failover.from() == failover.to()) {
+      checker->Fail(list.At(i),
+                    absl::StrCat("region \"", failover.from(), "\" cannot take over from itself"));
+    }
+    for (const std::string& region : {failover.from(), failover.to()}) {
+      if (region.find_first_of("/*") == std::string::npos) continue;
+      checker->Fail(list.At(i), absl::StrCat("\"", region, "\" is not a region by its name"));
+    }
+  }
 }
 
 void CheckLoadBalancer(Checker* checker, const Path& path, const net::LoadBalancerSettings& lb) {
@@ -35,6 +124,16 @@ void CheckLoadBalancer(Checker* checker, const Path& path, const net::LoadBalanc
     if (!cookie.has_ttl()) {
       checker->Fail(at, "the cookie needs a ttl; 0s lets it end with the browser's session");
     }
+  }
+  if (lb.has_consistent_hash()) {
+    CheckHash(checker, path.Field("consistentHash"), lb.consistent_hash());
+  }
+  if (lb.has_warmup()) CheckWarmup(checker, path.Field("warmup"), lb.warmup());
+  if (lb.has_locality_lb_setting() && lb.has_zone_aware_lb_setting()) {
+    checker->Fail(path, "has localityLbSetting and zoneAwareLbSetting; give one of them");
+  }
+  if (lb.has_zone_aware_lb_setting()) {
+    CheckZoneAware(checker, path.Field("zoneAwareLbSetting"), lb.zone_aware_lb_setting());
   }
   if (lb.has_locality_lb_setting()) {
     CheckLocality(checker, path.Field("localityLbSetting"), lb.locality_lb_setting());
@@ -103,12 +202,36 @@ class Localities {
   bool all_ = false;
 };
 
+void CheckTunnel(Checker* checker, const Path& path, const net::TrafficPolicy& policy) {
+  const auto& tunnel = policy.tunnel();
+  if (policy.has_proxy_protocol()) {
+    checker->Fail(path, "goes with no proxyProtocol; leave one of them out");
+  }
+  if (!tunnel.protocol().empty() && tunnel.protocol() != "CONNECT" && tunnel.protocol() != "POST") {
+    checker->Fail(path.Field("protocol"),
+                  absl::StrCat("\"", tunnel.protocol(), "\" is neither CONNECT nor POST"));
+  }
+  if (!IsIpAddress(tunnel.target_host())) {
+    checker->Check(path.Field("targetHost"), CheckFqdn(tunnel.target_host()));
+  }
+  checker->Check(path.Field("targetPort"), CheckPort(tunnel.target_port()));
+}
+
 }  // namespace
 
 void CheckClientTls(Checker* checker, const Path& path, const net::ClientTLSSettings& tls) {
   const bool simple = tls.mode() == net::ClientTLSSettings::SIMPLE;
   const bool mutual = tls.mode() == net::ClientTLSSettings::MUTUAL;
+  if ((simple || mutual) && tls.insecure_skip_verify().value() &&
+      (!tls.ca_certificates().empty() || !tls.subject_alt_names().empty() ||
+       (simple && !tls.credential_name().empty()))) {
+    checker->Fail(path.Field("insecureSkipVerify"),
+                  "the server is not verified, and what to verify it by is given; leave one out");
+  }
   if ((simple || mutual) && !tls.credential_name().empty()) {
+    if (!tls.ca_crl().empty()) {
+      checker->Fail(path.Field("caCrl"), "is a part of the credential that credentialName names");
+    }
     if (!tls.client_certificate().empty() || !tls.private_key().empty() ||
         !tls.ca_certificates().empty()) {
       checker->Fail(path,
@@ -141,12 +264,36 @@ void CheckConnectionPool(Checker* checker, const Path& path,
     if (http.has_idle_timeout()) {
       checker->Check(at.Field("idleTimeout"), CheckDuration(http.idle_timeout()));
     }
+    if (http.use_client_protocol() &&
+        http.h2_upgrade_policy() == net::ConnectionPoolSettings::HTTPSettings::UPGRADE) {
+      checker->Fail(at.Field("useClientProtocol"),
+                    "goes with no h2UpgradePolicy UPGRADE: the protocol is the client's");
+    }
+    if (http.has_http2_keep_alive()) {
+      const Path keep = at.Field("http2KeepAlive");
+      const auto check = [&](std::string_view name, bool given,
+                             const google::protobuf::Duration& duration) {
+        checker->Check(keep.Field(name), given ? CheckDuration(duration) : "is missing");
+      };
+      const auto& alive = http.http2_keep_alive();
+      check("interval", alive.has_interval(), alive.interval());
+      check("timeout", alive.has_timeout(), alive.timeout());
+    }
   }
   if (pool.has_tcp()) {
     const Path at = path.Field("tcp");
     CheckNotNegative(checker, at.Field("maxConnections"), pool.tcp().max_connections());
     if (pool.tcp().has_connect_timeout()) {
       checker->Check(at.Field("connectTimeout"), CheckDuration(pool.tcp().connect_timeout()));
+    }
+    if (pool.tcp().has_max_connection_duration()) {
+      checker->Check(at.Field("maxConnectionDuration"),
+                     CheckDuration(pool.tcp().max_connection_duration()));
+    }
+    // None is no timeout.
+    const auto& idle = pool.tcp().idle_timeout();
+    if (idle.seconds() != 0 || idle.nanos() / 1'000'000 != 0) {
+      checker->Check(at.Field("idleTimeout"), CheckDuration(idle));
     }
   }
 }
@@ -155,6 +302,13 @@ void CheckLocality(Checker* checker, const Path& path,
                    const net::LocalityLoadBalancerSetting& setting) {
   if (!setting.distribute().empty() && !setting.failover().empty()) {
     checker->Fail(path, "has distribute and failover; give one of them");
+  }
+  if (!setting.failover().empty()) {
+    for (const std::string& label : setting.failover_priority()) {
+      if (!IsPlace(label)) continue;
+      checker->Fail(path.Field("failoverPriority"),
+                    absl::StrCat("failover says which region takes over, and so does ", label));
+    }
   }
   Localities sources;
   for (int i = 0; i < setting.distribute_size(); ++i) {
@@ -197,6 +351,7 @@ void CheckTrafficPolicy(Checker* checker, const Path& path, const net::TrafficPo
     return;
   }
   CheckPolicyParts(checker, path, policy);
+  if (policy.has_tunnel()) CheckTunnel(checker, path.Field("tunnel"), policy);
   for (int i = 0; i < policy.port_level_settings_size(); ++i) {
     const auto& port = policy.port_level_settings(i);
     const Path at = ports.At(i);
@@ -229,6 +384,12 @@ void CheckDestinationRule(Checker* checker, const Path& path, const net::Destina
   CheckExportTo(checker, path.Field("exportTo"), rule.export_to(), false);
   if (rule.has_workload_selector()) {
     CheckSelector(checker, path.Field("workloadSelector"), rule.workload_selector());
+    for (int i = 0; i < rule.export_to_size(); ++i) {
+      const Path list = path.Field("exportTo");
+      if (rule.export_to(i) == "." || rule.export_to(i) == checker->resource().ns()) continue;
+      checker->Fail(list.At(i),
+                    "a rule with workloadSelector is for its own namespace alone; write .");
+    }
   }
 }
 

@@ -139,6 +139,9 @@ void CheckRetries(Checker* checker, const Path& path, const net::HTTPRetry& retr
   if (retries.has_per_try_timeout()) {
     checker->Check(path.Field("perTryTimeout"), CheckDuration(retries.per_try_timeout()));
   }
+  if (retries.has_backoff()) {
+    checker->Check(path.Field("backoff"), CheckDuration(retries.backoff()));
+  }
   if (retries.retry_on().empty()) return;
   for (absl::string_view condition : absl::StrSplit(retries.retry_on(), ',')) {
     const std::optional<int64_t> status = ParseNumber(Std(condition));
@@ -159,7 +162,8 @@ void CheckRetries(Checker* checker, const Path& path, const net::HTTPRetry& retr
   }
 }
 
-void CheckRedirect(Checker* checker, const Path& path, const net::HTTPRedirect& redirect) {
+void CheckRedirect(Checker* checker, const Path& path, const net::HTTPRoute& route) {
+  const net::HTTPRedirect& redirect = route.redirect();
   if (redirect.uri().empty() && redirect.authority().empty() && redirect.scheme().empty() &&
       redirect.prefix_rewrite().empty() &&
       redirect.redirect_port_case() == net::HTTPRedirect::REDIRECT_PORT_NOT_SET) {
@@ -170,6 +174,20 @@ void CheckRedirect(Checker* checker, const Path& path, const net::HTTPRedirect& 
       (redirect.redirect_code() < 300 || redirect.redirect_code() > 399)) {
     checker->Fail(path.Field("redirectCode"),
                   absl::StrCat(redirect.redirect_code(), " is not a redirect, 300 to 399"));
+  }
+  if (!redirect.scheme().empty() && redirect.scheme() != "http" && redirect.scheme() != "https") {
+    checker->Fail(path.Field("scheme"),
+                  absl::StrCat("\"", redirect.scheme(), "\" is neither http nor https"));
+  }
+  if (redirect.port() > 0) checker->Check(path.Field("port"), CheckPort(redirect.port()));
+  if (redirect.prefix_rewrite().empty()) return;
+  if (!redirect.uri().empty()) {
+    checker->Fail(path, "has uri and prefixRewrite; give one of them");
+  }
+  for (const net::HTTPMatchRequest& match : route.match()) {
+    if (!match.has_uri() || match.uri().match_type_case() == net::StringMatch::kPrefix) continue;
+    checker->Fail(path.Field("prefixRewrite"), "needs a match by uri.prefix, and no other");
+    return;
   }
 }
 
@@ -273,6 +291,9 @@ void CheckHttpRoute(Checker* checker, const Path& path, RouteRole role,
   CheckHeaderOperations(checker, path.Field("headers"), route.headers());
   if (route.has_cors_policy()) CheckCors(checker, path.Field("corsPolicy"), route.cors_policy());
   if (route.has_fault()) CheckFault(checker, path.Field("fault"), route.fault());
+  if (route.has_fault() && route.has_direct_response()) {
+    checker->Fail(path.Field("fault"), "goes with no directResponse; give one of them");
+  }
   if (route.has_mirror_percent() && route.mirror_percent().value() > 100) {
     checker->Fail(path.Field("mirrorPercent"),
                   absl::StrCat(route.mirror_percent().value(), " is not a percentage, 0 to 100"));
@@ -282,20 +303,41 @@ void CheckHttpRoute(Checker* checker, const Path& path, RouteRole role,
                                                                " is not a percentage, 0 to 100"));
   }
   if (route.has_mirror()) CheckDestination(checker, path.Field("mirror"), route.mirror());
+  if (route.has_mirror() && !route.mirrors().empty()) {
+    checker->Fail(path.Field("mirror"), "goes with no mirrors; write all of them there");
+  }
+  constexpr size_t kLargestBody = 1 << 20;
+  const net::HTTPBody& body = route.direct_response().body();
+  if (std::max(body.string().size(), body.bytes().size()) > kLargestBody) {
+    checker->Fail(path.Field("directResponse").Field("body"),
+                  "is above 1 MB, and every proxy keeps it; let a service answer");
+  }
   for (int i = 0; i < route.mirrors_size(); ++i) {
     const Path list = path.Field("mirrors");
     const Path at = list.At(i);
     CheckDestination(checker, at.Field("destination"), route.mirrors(i).destination());
+    const double share = route.mirrors(i).percentage().value();
+    if (share < 0 || share > 100) {
+      checker->Fail(at.Field("percentage"), absl::StrCat(share, " is not a percentage, 0 to 100"));
+    }
   }
-  if (route.has_redirect()) CheckRedirect(checker, path.Field("redirect"), route.redirect());
+  if (route.has_redirect()) CheckRedirect(checker, path.Field("redirect"), route);
   if (route.has_retries()) CheckRetries(checker, path.Field("retries"), route.retries());
   if (route.has_rewrite() && route.rewrite().uri().empty() && route.rewrite().authority().empty() &&
       !route.rewrite().has_uri_regex_rewrite()) {
     checker->Fail(path.Field("rewrite"), "changes nothing; give uri, authority or both");
   }
   if (route.rewrite().has_uri_regex_rewrite()) {
-    checker->Check(path.Field("rewrite").Field("uriRegexRewrite").Field("match"),
-                   CheckRegex(route.rewrite().uri_regex_rewrite().match()));
+    const net::RegexRewrite& rewrite = route.rewrite().uri_regex_rewrite();
+    const Path at = path.Field("rewrite");
+    const Path regex = at.Field("uriRegexRewrite");
+    if (!route.rewrite().uri().empty()) {
+      checker->Fail(at, "has uri and uriRegexRewrite; give one of them");
+    }
+    if (rewrite.match().empty() || rewrite.rewrite().empty()) {
+      checker->Fail(regex, "needs match and rewrite");
+    }
+    checker->Check(regex.Field("match"), CheckRegex(rewrite.match()));
   }
   CheckDestinations(checker, path.Field("route"), route.route());
   if (route.has_timeout()) checker->Check(path.Field("timeout"), CheckDuration(route.timeout()));

@@ -67,6 +67,8 @@ DIFFERENCES = [
     ("IST0112", "ours", exports, "the same"),
     ("IST0112", "theirs", exports, "the same"),
     ("IST0116", "ours", lambda f, m: "istio.io/rev:" in m.text, "1.7.3 takes namespaces with istio.io/rev for parts of the mesh"),
+    ("IST0137", "ours", lambda f, m: "istio.io/rev:" in m.text, "the same"),
+    ("IST0127", "theirs", lambda f, m: "istio.io/rev:" in m.text, "the same"),
     ("IST0125", "ours", lambda f, m: "proxy.istio.io/config" in f["message"], "1.7.3 takes no unknown fields"),
     ("IST0125", "ours", lambda f, m: 'must be "true" or "false"' in f["message"], "what is neither is ignored, which nobody wants"),
     # What is said otherwise, or once.
@@ -97,4 +99,48 @@ DIFFERENCES = [
     ("IST0173", "theirs", lambda f, m: wildcard_host(f, m), "which service a wildcard is about is not known"),
     ("IST0174", "theirs", lambda f, m: "*" in spec(f, m).get("exportTo", []), "what is for all is for its own namespace too"),
     ("IST0174", "theirs", lambda f, m: wildcard_host(f, m), "a wildcard is about the services within it; Istio looks for one of that name"),
+]
+
+# The same for verdicts on single objects: (kind, the change, side, reason, what it says), regular
+# expressions but for side, which is who refuses alone.
+VERDICTS = [
+    # Numbers and texts as they are read.
+    (".*", r" = '?\d+'?$", "ours", "a number that no value of the enum has, which Istio keeps and ignores", "is no value of this field"),
+    ("VirtualService", r"body\.bytes = ", "theirs", "base 64 may have spaces, and the letters of URLs", "illegal base64"),
+    (".*", r"= '10000000000", "theirs", "Istio's number is smaller", "cannot unmarshal number"),
+    # Fields of 1.7.3, judged as there.
+    ("VirtualService", r"(authority|scheme|method)\.regex = ''|[hH]eaders\.x-.\.(prefix|regex) = ''", "theirs", "1.7.3 takes an empty text to match", "should not be empty"),
+    ("VirtualService", "[hH]eaders|variant", "theirs", "1.7.3 takes any name of a header that is not empty", "is not a valid header name|cannot have \":\" prefix"),
+    ("VirtualService", "sourceNamespace", "theirs", "1.7.3 does not look at it", "sourceNamespace match"),
+    ("VirtualService", r"mirrorPercentage\.value", "theirs", "1.7.3 looks at the upper bound alone", "min value of 0"),
+    ("VirtualService", "hosts", "ours", "delegates are off in 1.7.3", "hosts is missing"),
+    ("VirtualService", "route|weight", "ours", "weights are percentages in 1.7.3", "the weights add up|is not a percentage"),
+    ("VirtualService", "sniHosts", "ours", "1.7.3 has addresses among the hosts", "is none of the hosts"),
+    ("VirtualService", "delegate", "ours", "delegates are for gateways in 1.7.3", "works at gateways only"),
+    ("VirtualService", "authority", "theirs", "1.7.3 does not look where else the authority is set", "authority header cannot be set multiple times"),
+    ("VirtualService", "fault", "ours", "1.7.3 has no aborts by gRPC's status", "is not supported; use httpStatus"),
+    ("DestinationRule", "tcpKeepalive", "theirs", "1.7.3 does not look at it", "duration must be greater"),
+    ("DestinationRule", "subsets", "theirs", "1.7.3 takes a subset twice (MSH0105 says so)", "duplicate subset names"),
+    ("DestinationRule", r"httpCookie\.ttl gone", "ours", "1.7.3 wants a ttl", "needs a ttl"),
+    ("DestinationRule", r"distribute\.0\.to\.", "ours", "Istio's verdict depends on the order in which it goes through a map", "overlaps with another"),
+    ("DestinationRule", r"distribute\.0\.to\.", "theirs", "the same", ""),
+    ("DestinationRule", r"localityLbSetting\.failover\.0", "theirs", "1.7.3 looks for * in `to` alone", "locality lb failover"),
+    ("DestinationRule", "configmap", "theirs", "the name of a credential is any name in 1.7.3", "configmap"),
+    ("Gateway", r"port(\.number)?", "theirs", "1.7.3 does not look at it", "port number 0"),
+    ("Gateway", "bind", "theirs", "1.7.3 does not look at it", "is not a valid IP|must be 0 for unix"),
+    ("Gateway", r"tls\.mode", "theirs", "1.7.3 does not look at it", "ISTIO_MUTUAL TLS cannot have associated credentialName"),
+    ("ServiceEntry|WorkloadEntry", "address", "ours", "workloads without an address came later", "is not an IP address|address is missing"),
+    ("WorkloadEntry", "address", "theirs", "1.7.3 does not look at it", "is not a valid FQDN"),
+    ("WorkloadEntry", "ports", "theirs", "1.7.3 does not look at it", "must be in the range|invalid port name"),
+    ("WorkloadGroup", "variant", "theirs", "the API has probes by gRPC, and Istio's validation forgets them", "unknown health check method"),
+    ("Sidecar", "defaultEndpoint", "ours", "1.7.3 wants one", "is missing"),
+    ("Sidecar", "egress", "ours", "1.7.3 wants one", "egress is missing"),
+    ("EnvoyFilter", r"patch\.value", "theirs", "what a patch holds is looked at as far as the names of its types", ""),
+    ("PeerAuthentication", "portLevelMtls", "theirs", "1.7.3 looks for port 0 alone", "port must be in range"),
+    ("RequestAuthentication", "issuer", "ours", "1.7.3 wants one", "issuer is missing"),
+    ("RequestAuthentication", "jwks", "theirs", "1.7.3 does not look into it (MSH0131 does)", "jwks parse error"),
+    ("AuthorizationPolicy", r"(from|to)(\.0 gone| = '\[\]')", "ours", "an empty list is written out in 1.7.3", "is empty"),
+    ("AuthorizationPolicy", r"rules( = '\[\]'|\.0 gone)", "theirs", "an empty list is written out in 1.7.3", "DENY action without"),
+    ("AuthorizationPolicy", "source.trustDomain", "ours", "no proxy of ours looks at it: refused, so that nobody relies on it", "is no attribute"),
+    ("Telemetry", "filter", "theirs", "expressions are Envoy's to read", "must be a valid CEL expression"),
 ]

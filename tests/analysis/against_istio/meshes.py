@@ -320,9 +320,9 @@ class Meshes:
                                                             workloadSelector=self.maybe(.8, {"labels": {"app": "reviews"}})), ns or self.ns())
 
     def authorization_policy(self, name, ns=None):
-        source = self.pick({"namespaces": self.some(["default", "shop", "gone", "sh*", "*ault", "*", "x*"])}, {"notNamespaces": [self.pick("gone", "shop")]}, {"principals": ["*"]})
+        source = self.pick({"namespaces": self.some(["default", "shop", "gone", "sh*", "*ault", "*", "x*"])}, {"notNamespaces": [self.pick("gone", "shop")]}, {"principals": ["*"]}, {"requestPrincipals": ["*"]})
         return self.object("security.istio.io/" + self.pick("v1beta1", "v1"), "AuthorizationPolicy", name,
-                           self.with_some({"action": self.pick("ALLOW", "DENY"), "rules": [{"from": [{"source": source}]}]}, selector=self.maybe(.6, {"matchLabels": self.app_labels()})), ns or self.ns())
+                           self.with_some({"action": self.pick("ALLOW", "DENY"), "rules": [self.with_some({"from": [{"source": source}]}, to=self.maybe(.3, [{"operation": self.pick({"methods": ["GET"]}, {"methods": ["GET"], "ports": ["80"]}, {"ports": ["80"]})}]))]}, selector=self.maybe(.6, {"matchLabels": self.app_labels()})), ns or self.ns())
 
     def request_authentication(self, name, ns=None):
         return self.object("security.istio.io/v1beta1", "RequestAuthentication", name,

@@ -32,7 +32,6 @@ BASES = [
                  {"match": [{"uri": {"prefix": "/d"}, "headers": {"x-a": {"regex": "a"}}}], "directResponse": {"status": 503, "body": {"string": "x"}}, "headers": {"response": {"set": {"x-a": "1"}}}},
                  {"match": [{"uri": {"prefix": "/b"}}], "directResponse": {"status": 200, "body": {"bytes": "eA=="}}},
                  {"match": [{"uri": {"prefix": "/r"}}], "redirect": {"derivePort": "FROM_PROTOCOL_DEFAULT", "redirectCode": 308}},
-                 {"match": [{"uri": {"prefix": "/f"}}], **route(fault={"abort": {"grpcStatus": "UNAVAILABLE", "percentage": {"value": 10}}})},
                  {"route": [{"destination": {"host": "a"}, "weight": 20, "headers": {"request": {"set": {"x-a": "1"}}}}, {"destination": {"host": "b"}, "weight": 80}]}]}),
     ("VirtualService", NETWORKING, {
         "hosts": ["a.example.com", "*.b.example.com"],
@@ -44,24 +43,31 @@ BASES = [
         "hosts": ["a.example.com"], "gateways": ["web"],
         "http": [{"match": [{"headers": {"@request.auth.claims.group": {"exact": "a"}}, "withoutHeaders": {"@request.auth.claims[role]": {"exact": "b"}}}], **route()}]}),
     ("DestinationRule", NETWORKING, {
-        "host": "reviews", "exportTo": ["*"], "workloadSelector": {"matchLabels": {"app": "a"}},
+        "host": "reviews", "exportTo": ["."], "workloadSelector": {"matchLabels": {"app": "a"}},
         "trafficPolicy": {
             "loadBalancer": {"consistentHash": {"httpHeaderName": "x-a", "ringHash": {"minimumRingSize": 1024}}, "warmup": {"duration": "10s", "aggression": 1.5, "minimumPercent": 10}},
             "connectionPool": {"tcp": {"maxConnections": 10, "connectTimeout": "1s", "tcpKeepalive": {"probes": 3, "time": "1h", "interval": "75s"}, "maxConnectionDuration": "1h", "idleTimeout": "1h"},
                                "http": {"http1MaxPendingRequests": 10, "http2MaxRequests": 10, "maxRequestsPerConnection": 1, "maxRetries": 3, "idleTimeout": "1h", "h2UpgradePolicy": "UPGRADE", "maxConcurrentStreams": 10}},
             "outlierDetection": {"consecutive5xxErrors": 3, "consecutiveGatewayErrors": 3, "interval": "5s", "baseEjectionTime": "30s", "maxEjectionPercent": 10, "minHealthPercent": 20, "splitExternalLocalOriginErrors": True, "consecutiveLocalOriginFailures": 3},
             "tls": {"mode": "SIMPLE", "sni": "a", "subjectAltNames": ["a"], "caCertificates": "/ca", "insecureSkipVerify": False},
-            "tunnel": {"protocol": "CONNECT", "targetHost": "a.example.com", "targetPort": 443}, "proxyProtocol": {"version": "V1"}, "retryBudget": {"percent": {"value": 20}, "minRetryConcurrency": 3},
+            "tunnel": {"protocol": "CONNECT", "targetHost": "a.example.com", "targetPort": 443}, "retryBudget": {"percent": 20, "minRetryConcurrency": 3},
             "portLevelSettings": [{"port": {"number": 80}, "tls": {"mode": "MUTUAL", "clientCertificate": "/c", "privateKey": "/k", "caCertificates": "/ca"}, "loadBalancer": {"simple": "LEAST_REQUEST"}}]},
         "subsets": [{"name": "v1", "labels": {"version": "v1"}, "trafficPolicy": {"loadBalancer": {"consistentHash": {"httpCookie": {"name": "c", "path": "/", "ttl": "1h"}, "maglev": {"tableSize": 65537}}}}}]}),
     ("DestinationRule", NETWORKING, {
-        "host": "*.example.com",
-        "trafficPolicy": {"loadBalancer": {"simple": "LEAST_REQUEST", "warmupDurationSecs": "10s", "localityLbSetting": {"distribute": [{"from": "a/b/*", "to": {"a/b/*": 80, "c/d/*": 20}}], "enabled": True}},
+        "host": "*.example.com", "exportTo": ["*"],
+        "trafficPolicy": {"proxyProtocol": {"version": "V1"}, "loadBalancer": {"simple": "LEAST_REQUEST", "warmupDurationSecs": "10s", "localityLbSetting": {"distribute": [{"from": "a/b/*", "to": {"a/b/*": 80, "c/d/*": 20}}], "enabled": True}},
                           "tls": {"mode": "SIMPLE", "credentialName": "c"}, "outlierDetection": {"interval": "5s"},
                           "portLevelSettings": [{"port": {"number": 80}, "loadBalancer": {"localityLbSetting": {"failover": [{"from": "a", "to": "b"}]}}, "outlierDetection": {"interval": "5s"}},
                                                 {"port": {"number": 81}, "loadBalancer": {"localityLbSetting": {"failoverPriority": ["topology.kubernetes.io/region", "topology.istio.io/subzone"]}}, "outlierDetection": {"interval": "5s"}},
                                                 {"port": {"number": 82}, "loadBalancer": {"consistentHash": {"httpQueryParameterName": "q", "minimumRingSize": 10}}},
                                                 {"port": {"number": 83}, "loadBalancer": {"consistentHash": {"useSourceIp": True}}}]}}),
+    ("DestinationRule", NETWORKING, {
+        "host": "a.b",
+        "trafficPolicy": {"loadBalancer": {"zoneAwareLbSetting": {"failover": [{"from": "a", "to": "b"}], "failoverPriority": ["version"], "minClusterSize": 3}, "consistentHash": {"httpCookie": {"name": "c", "ttl": "0s", "attributes": [{"name": "SameSite", "value": "Lax"}]}}},
+                          "connectionPool": {"http": {"useClientProtocol": True, "http2KeepAlive": {"interval": "1s", "timeout": "2s"}}}, "outlierDetection": {"outlierDetectionHttpErrorCodes": [500]},
+                          "tls": {"mode": "MUTUAL", "clientCertificate": "/c", "privateKey": "/k", "caCrl": "/crl"}, "retryBudget": {"percent": 20, "budgetInterval": "1s"}}}),
+    ("ServiceEntry", NETWORKING, {"hosts": ["*.a.example.com"], "location": "MESH_EXTERNAL", "resolution": "DYNAMIC_DNS", "ports": [{"number": 443, "name": "tls", "protocol": "TLS"}]}),
+    ("ServiceEntry", NETWORKING, {"hosts": ["a.example.com"], "location": "MESH_EXTERNAL", "resolution": "DNS_ROUND_ROBIN", "ports": [{"number": 443, "name": "tls", "protocol": "TLS"}], "endpoints": [{"address": "b.example.com"}]}),
     ("Gateway", NETWORKING, {
         "selector": {"istio": "ingressgateway"},
         "servers": [{"port": {"number": 443, "name": "https", "protocol": "HTTPS"}, "hosts": ["*.example.com", "./a.b", "ns/*"], "bind": "10.0.0.1", "name": "n", "defaultEndpoint": "127.0.0.1:80",
@@ -89,7 +95,6 @@ BASES = [
                   "httpGet": {"path": "/a", "port": 80, "host": "127.0.0.1", "scheme": "HTTP", "httpHeaders": [{"name": "x-a", "value": "b"}]}}}),
     ("WorkloadGroup", NETWORKING, {"template": {"serviceAccount": "s"}, "probe": {"tcpSocket": {"host": "a", "port": 80}}}),
     ("WorkloadGroup", NETWORKING, {"template": {"serviceAccount": "s"}, "probe": {"exec": {"command": ["a", "b"]}}}),
-    ("WorkloadGroup", NETWORKING, {"template": {"serviceAccount": "s"}, "probe": {"grpc": {"port": 80, "service": "a"}}}),
     ("Sidecar", NETWORKING, {
         "workloadSelector": {"labels": {"app": "a"}}, "outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"}, "inboundConnectionPool": {"http": {"http1MaxPendingRequests": 1}},
         "ingress": [{"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "bind": "127.0.0.1", "captureMode": "DEFAULT", "defaultEndpoint": "127.0.0.1:8080", "connectionPool": {"http": {"http2MaxRequests": 1}}},
@@ -118,6 +123,7 @@ BASES = [
     ("AuthorizationPolicy", SECURITY, {"action": "CUSTOM", "provider": {"name": "ext"}, "rules": [{"to": [{"operation": {"paths": ["/a"], "methods": ["GET"]}}]}]}),
     ("AuthorizationPolicy", SECURITY, {"action": "AUDIT", "rules": [{"to": [{"operation": {"paths": ["/a/{*}/b", "/c/{**}"]}}]}]}),
     ("AuthorizationPolicy", SECURITY, {"action": "DENY", "rules": [{"from": [{"source": {"serviceAccounts": ["default/a"], "notServiceAccounts": ["b"]}}]}]}),
+    ("AuthorizationPolicy", SECURITY, {"action": "ALLOW", "rules": [{"from": [{"source": {"trustDomains": ["cluster.local", "*.a"], "notTrustDomains": ["b*"]}}]}]}),
     ("AuthorizationPolicy", SECURITY, {"targetRef": {"kind": "Gateway", "group": "gateway.networking.k8s.io", "name": "a"}, "rules": [{}]}),
     ("Telemetry", TELEMETRY, {
         "selector": {"matchLabels": {"app": "a"}},
@@ -128,6 +134,87 @@ BASES = [
         "accessLogging": [{"match": {"mode": "SERVER"}, "providers": [{"name": "a"}], "disabled": False, "filter": {"expression": "response.code >= 400"}}]}),
     ("Telemetry", TELEMETRY, {"targetRefs": [{"kind": "Gateway", "group": "gateway.networking.k8s.io", "name": "a"}], "accessLogging": [{"providers": [{"name": "a"}]}]}),
     ("ProxyConfig", "networking.istio.io/v1beta1", {"selector": {"matchLabels": {"app": "a"}}, "concurrency": 2, "environmentVariables": {"A": "b"}, "image": {"imageType": "distroless"}}),
+]
+
+def custom(**rule):
+    return ("AuthorizationPolicy", SECURITY, {"action": "CUSTOM", "provider": {"name": "p"}, "rules": [rule]})
+
+
+def when(key, value="a", action="ALLOW"):
+    return ("AuthorizationPolicy", SECURITY, {"action": action, "rules": [{"when": [{"key": key, "values": [value]}]}]})
+
+
+def mirrors(*shares):
+    return ("VirtualService", NETWORKING, {"hosts": ["a.b"], "http": [route(mirrors=[{"destination": {"host": "b"}, "percentage": {"value": s}} for s in shares])]})
+
+
+def http(**rule):
+    return ("VirtualService", NETWORKING, {"hosts": ["a.b"], "http": [rule]})
+
+
+def policy(**parts):
+    return ("DestinationRule", NETWORKING, {"host": "a.b", "trafficPolicy": parts})
+
+
+def server(**tls):
+    return ("Gateway", NETWORKING, {"selector": {"a": "b"}, "servers": [{"port": {"number": 443, "name": "https", "protocol": "HTTPS"}, "hosts": ["*"], "tls": tls}]})
+
+
+def ingress(protocol="HTTPS", **tls):
+    return ("Sidecar", NETWORKING, {"ingress": [{"port": {"number": 443, "name": "a", "protocol": protocol}, "defaultEndpoint": "127.0.0.1:80", "tls": tls}], "egress": [{"hosts": ["*/*"]}]})
+
+
+# What one change does not make of a base.
+VARIANTS = [
+    *(custom(**{"from": [{"source": {name: ["a"]}}]}) for name in ("namespaces", "notNamespaces", "serviceAccounts", "principals", "notPrincipals", "requestPrincipals", "trustDomains")),
+    custom(**{"from": [{"source": {"ipBlocks": ["10.0.0.1"]}}]}), custom(when=[{"key": "request.headers[a]", "values": ["b"]}]),
+    *(custom(when=[{"key": key, "values": ["a"]}]) for key in ("source.namespace", "source.principal", "request.auth.claims[a]", "request.auth.principal", "source.serviceAccount", "source.trustDomain")),
+    *(when(key) for key in ("source.serviceAccount", "source.trustDomain", "source.namespace", "connection.sni", "request.auth.presenter", "destination.labels[a]", "destination.user", "request.regex.headers[a]", "request.headers", "request.auth.claims[a][b]",
+                            "experimental.envoy.filters.a.b[c]", "remote.ip", "destination.port")),
+    when("remote.ip", "10.0.0.1"), when("source.trustDomain", "a/b"), when("source.trustDomain", "*"), when("source.serviceAccount", "a/b/c"), when("source.serviceAccount", "a*"),
+    ("AuthorizationPolicy", SECURITY, {"rules": [{"from": [{"source": {"serviceAccounts": ["a"], "namespaces": ["b"]}}]}]}),
+    ("AuthorizationPolicy", SECURITY, {"rules": [{"from": [{"source": {"serviceAccounts": ["a"] * 17}}]}]}),
+    ("AuthorizationPolicy", SECURITY, {"rules": [{"from": [{"source": {"serviceAccounts": ["a" * 321]}}]}]}),
+    ("AuthorizationPolicy", SECURITY, {"action": "AUDIT"}), ("AuthorizationPolicy", SECURITY, {"action": "AUDIT", "provider": {"name": "a"}}), ("AuthorizationPolicy", SECURITY, {"action": "CUSTOM", "rules": [{}]}),
+    *(("AuthorizationPolicy", SECURITY, {"rules": [{"to": [{"operation": {field: [path]}}]}]}) for field in ("paths", "notPaths")
+      for path in ("/{*}", "/{**}", "/{**}/a", "/{**}/{*}", "/{*}/{**}", "/a{*}", "/{a}", "/{*}/a b", "/{*}/%41", "/{*}/%4", "/{*}/a*", "/a}", "{**}", "/{*}/", "//{*}//a", "/{*}?a=b", "/a/*/{*}")),
+    mirrors(50, 50), mirrors(60, 60), mirrors(100), mirrors(101), mirrors(0), mirrors(0.5), ("VirtualService", NETWORKING, {"hosts": ["a.b"], "http": [route(mirror={"host": "a"}, mirrors=[{"destination": {"host": "b"}}])]}),
+    ("VirtualService", NETWORKING, {"hosts": ["a.b"], "http": [route(mirrors=[{}])]}), ("VirtualService", NETWORKING, {"hosts": ["a.b"], "http": [route(mirrors=[{"destination": {"host": "b"}}] * 2)]}),
+    http(directResponse={"status": 200}, **route()), http(directResponse={"status": 200}, redirect={"uri": "/a"}), http(directResponse={"status": 200}, rewrite={"uri": "/a"}), http(directResponse={"status": 200}, mirror={"host": "a"}),
+    http(directResponse={"status": 200}, fault={"abort": {"httpStatus": 500}}), http(directResponse={"status": 200}, headers={"request": {"set": {"a": "b"}}}), http(directResponse={"status": 200}, timeout="1s"), http(directResponse={"status": 200}, retries={"attempts": 1}),
+    http(directResponse={"status": 200}, corsPolicy={"allowOrigins": [{"exact": "a"}]}), http(directResponse={"status": 199}), http(directResponse={"status": 600}), http(directResponse={"status": 601}), http(directResponse={}), http(directResponse={"status": 200, "body": {}}),
+    http(directResponse={"status": 200, "body": {"string": "x" * 1000001}}), http(directResponse={"status": 200, "body": {"string": "x" * 1048577}}), http(directResponse={"status": 200, "body": {"string": "x" * 1048575}}), http(directResponse={"status": 200, "body": {"string": "x" * 102401}}),
+    http(directResponse={"status": 200}, mirrors=[{"destination": {"host": "b"}}]), http(directResponse={"status": 200}, delegate={"name": "a"}),
+    http(redirect={"scheme": "https"}), http(redirect={"port": 443}), http(redirect={"derivePort": "FROM_REQUEST_PORT"}), http(redirect={"port": 0}), http(redirect={"prefixRewrite": "/a"}), http(redirect={"prefixRewrite": "/a", "uri": "/b"}),
+    http(match=[{"uri": {"exact": "/a"}}], redirect={"prefixRewrite": "/a"}), http(match=[{"uri": {"prefix": "/a"}}], redirect={"prefixRewrite": "/a"}), http(match=[{"headers": {"a": {"exact": "b"}}}], redirect={"prefixRewrite": "/a"}),
+    http(rewrite={"uriRegexRewrite": {"match": "(", "rewrite": "a"}}, **route()), http(rewrite={"uriRegexRewrite": {"match": "a", "rewrite": "b"}, "uri": "/a"}, **route()), http(rewrite={"uriRegexRewrite": {"match": "a", "rewrite": "\\9"}}, **route()),
+    http(retries={"attempts": 0, "backoff": "1s"}, **route()), http(retries={"attempts": 1, "backoff": "25ms"}, **route()), http(headers={"request": {"set": {"host": "a"}}}, rewrite={"authority": "b"}, **route()),
+    ("VirtualService", NETWORKING, {"hosts": ["a.b"], "gateways": ["mesh", "web"], "http": [route(match=[{"headers": {"@request.auth.claims.a": {"exact": "b"}}}])]}),
+    ("VirtualService", NETWORKING, {"hosts": ["a.b"], "gateways": ["web"], "http": [route(match=[{"headers": {"@request.auth.claims": {"exact": "b"}}}])]}),
+    policy(loadBalancer={"consistentHash": {"useSourceIp": True, "minimumRingSize": 1, "maglev": {"tableSize": 7}}}), policy(loadBalancer={"consistentHash": {"useSourceIp": True, "maglev": {"tableSize": 5000011}}}),
+    policy(loadBalancer={"consistentHash": {"useSourceIp": True, "ringHash": {"minimumRingSize": 8388609}}}), policy(loadBalancer={"localityLbSetting": {"enabled": True}, "zoneAwareLbSetting": {"enabled": True}}),
+    policy(loadBalancer={"localityLbSetting": {"failover": [{"from": "a", "to": "b"}], "failoverPriority": ["topology.kubernetes.io/zone"]}}), policy(loadBalancer={"localityLbSetting": {"failover": [{"from": "a", "to": "b"}], "failoverPriority": ["version"]}}),
+    policy(loadBalancer={"zoneAwareLbSetting": {"failoverPriority": ["topology.kubernetes.io/zone"]}}), policy(loadBalancer={"simple": "RANDOM", "warmup": {"duration": "1s"}}), policy(loadBalancer={"warmupDurationSecs": "0s"}), policy(loadBalancer={"warmupDurationSecs": "-1s"}),
+    policy(connectionPool={"http": {"useClientProtocol": True, "h2UpgradePolicy": "UPGRADE"}}), policy(tunnel={"protocol": "CONNECT", "targetHost": "a.b", "targetPort": 1}, proxyProtocol={"version": "V2"}), policy(proxyProtocol={"version": "V2"}), policy(retryBudget={}),
+    policy(tls={"mode": "SIMPLE", "insecureSkipVerify": True, "credentialName": "a"}), policy(tls={"mode": "SIMPLE", "insecureSkipVerify": True}), policy(tls={"mode": "MUTUAL", "insecureSkipVerify": True, "credentialName": "a"}),
+    policy(tls={"mode": "SIMPLE", "credentialName": "a", "caCrl": "b"}), policy(tls={"mode": "SIMPLE", "caCertificates": "a", "caCrl": "b"}), policy(tls={"mode": "ISTIO_MUTUAL", "caCrl": "b"}), policy(tls={"mode": "SIMPLE", "credentialName": "configmap://a"}),
+    ("DestinationRule", NETWORKING, {"host": "a.b", "workloadSelector": {"matchLabels": {"a": "b"}}, "exportTo": ["default"]}), ("DestinationRule", NETWORKING, {"host": "a.b", "workloadSelector": {"matchLabels": {"a": "b"}}, "exportTo": ["*"]}),
+    server(mode="SIMPLE", credentialName="a", credentialNames=["b"]), server(mode="SIMPLE", credentialNames=[]), server(mode="SIMPLE", credentialNames=["a", "b", "c"]), server(mode="SIMPLE", tlsCertificates=[]), server(mode="SIMPLE", tlsCertificates=[{"serverCertificate": "a"}]),
+    server(mode="SIMPLE", tlsCertificates=[{"serverCertificate": "a", "privateKey": "b"}], serverCertificate="a", privateKey="b"), server(mode="SIMPLE", tlsCertificates=[{"serverCertificate": "a", "privateKey": "b"}] * 3),
+    server(mode="OPTIONAL_MUTUAL", serverCertificate="a", privateKey="b"), server(mode="OPTIONAL_MUTUAL", serverCertificate="a", privateKey="b", caCertificates="c"), server(mode="MUTUAL", credentialName="a", caCrl="b"), server(mode="SIMPLE", credentialName="a", caCrl="b"),
+    server(mode="MUTUAL", serverCertificate="a", privateKey="b", caCertificates="c", caCrl="d"), server(mode="SIMPLE", serverCertificate="a", privateKey="b", caCrl="d"), server(mode="MUTUAL", credentialName="a", caCertCredentialName="b"),
+    server(mode="MUTUAL", serverCertificate="a", privateKey="b", caCertCredentialName="c"), server(mode="ISTIO_MUTUAL", credentialNames=["a"]), server(mode="PASSTHROUGH", credentialName="a"),
+    ingress(mode="SIMPLE", credentialName="a"), ingress(mode="SIMPLE", serverCertificate="a", privateKey="b", subjectAltNames=["c"]), ingress(mode="SIMPLE", serverCertificate="a", privateKey="b", httpsRedirect=True), ingress("HTTP", mode="SIMPLE", serverCertificate="a", privateKey="b"),
+    ingress("TLS", mode="SIMPLE", serverCertificate="a", privateKey="b"), ingress(mode="ISTIO_MUTUAL"), ingress(mode="PASSTHROUGH"), ingress(mode="MUTUAL", serverCertificate="a", privateKey="b", caCertificates="c"),
+    ("ServiceEntry", NETWORKING, {"hosts": ["a.b"], "resolution": "DYNAMIC_DNS", "ports": [{"number": 80, "name": "a", "protocol": "HTTP"}]}), ("ServiceEntry", NETWORKING, {"hosts": ["*.a.b"], "resolution": "DYNAMIC_DNS", "ports": [{"number": 80, "name": "a", "protocol": "TCP"}]}),
+    ("ServiceEntry", NETWORKING, {"hosts": ["*.a.b"], "addresses": ["10.0.0.1"], "resolution": "DYNAMIC_DNS", "ports": [{"number": 80, "name": "a", "protocol": "HTTP"}]}),
+    ("ServiceEntry", NETWORKING, {"hosts": ["a.b"], "resolution": "DNS_ROUND_ROBIN", "ports": [{"number": 80, "name": "a", "protocol": "HTTP"}], "endpoints": [{"address": "a.b"}, {"address": "c.d"}]}),
+    ("RequestAuthentication", SECURITY, {"selector": {"matchLabels": {"a": "b"}}, "targetRef": {"kind": "Service", "name": "a"}}), ("RequestAuthentication", SECURITY, {"targetRef": {"kind": "Service", "name": "a"}, "targetRefs": [{"kind": "Service", "name": "a"}]}),
+    ("RequestAuthentication", SECURITY, {"targetRefs": [{"kind": "ServiceEntry", "group": "networking.istio.io", "name": "a"}]}), ("RequestAuthentication", SECURITY, {"targetRefs": [{"kind": "GatewayClass", "group": "gateway.networking.k8s.io", "name": "a"}]}),
+    ("RequestAuthentication", SECURITY, {"targetRefs": [{"kind": "Service", "name": "a", "namespace": "b"}]}), ("RequestAuthentication", SECURITY, {"selector": {}, "targetRefs": [{"kind": "Service", "name": "a"}]}),
+    ("Telemetry", TELEMETRY, {"selector": {"matchLabels": {"a": "b"}}, "targetRefs": [{"kind": "Service", "name": "a"}]}), ("Telemetry", TELEMETRY, {"tracing": [{}, {}]}), ("Telemetry", TELEMETRY, {"tracing": [{"customTags": {"a": {}}}]}), ("Telemetry", TELEMETRY, {}),
+    ("WorkloadGroup", NETWORKING, {}), ("WorkloadGroup", NETWORKING, {"template": {}}), ("WorkloadGroup", NETWORKING, {"template": {}, "probe": {"grpc": {"port": 80}}}), ("ProxyConfig", "networking.istio.io/v1beta1", {}), ("ProxyConfig", "networking.istio.io/v1beta1", {"concurrency": 0}),
+    ("VirtualService", NETWORKING, {"hosts": ["a.b"], "http": [route(fault={"abort": {"grpcStatus": "UNAVAILABLE"}})]}), ("VirtualService", NETWORKING, {"hosts": ["a.b"], "http": [route(fault={"abort": {"grpcStatus": "nonesuch"}})]}),
 ]
 
 TEXTS = ["", "*", "a b", "-a", "a*", "*.a", "a.b", "A_B", "1", "a/b", "/", ".", "~", "x" * 300, "10.0.0.1", "10.0.0.0/8", "256.1.1.1", "::1", "[", "(", "a:b", "unix:///a", "https://", "Ã¼"]
@@ -187,6 +274,8 @@ KEYS = ["", "a b", "*", "-a", "0", "65536", "x" * 300, "a/b", "A_B", ":path", "Ã
 
 def mutants():
     """(kind, version, what, spec); what is "" for a base, else the path with the change."""
+    for i, (kind, version, spec) in enumerate(VARIANTS):
+        yield kind, version, f"variant{i} {str(spec)[:150]}", spec
     for kind, version, base in BASES:
         yield kind, version, "", base
         for path, old in places(base):
