@@ -55,11 +55,9 @@ Json MatchJson(const RouteTable& table, const WrittenRequest& written, bool expl
   json["path_rewrite"] = "";
   json["host_rewrite"] = "";
   json["timeout"] = "";
-  const http::HeaderList seen = written.WithPseudoHeaders();
   if (route != nullptr) {
     if (const auto* forward = std::get_if<action::Forward>(&route->action)) {
-      const action::ClusterChoice choice =
-          action::PickCluster(*forward, seen.view(), written.random);
+      const action::ClusterChoice choice = action::PickCluster(*forward, request);
       json["cluster"] = std::string(choice.cluster);
       for (const action::WeightedCluster& one : forward->weighted) {
         json["weighted"].push_back({{"cluster", one.name}, {"weight", one.weight}});

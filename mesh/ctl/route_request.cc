@@ -21,15 +21,6 @@ route::Request WrittenRequest::AsRequest() const {
   return request;
 }
 
-http::HeaderList WrittenRequest::WithPseudoHeaders() const {
-  http::HeaderList all = headers;
-  all.Set(":authority", authority);
-  all.Set(":method", method);
-  all.Set(":path", path);
-  all.Set(":scheme", scheme);
-  return all;
-}
-
 std::string WrittenRequest::ToString() const {
   return absl::StrCat(method, " ", scheme, "://", authority, path);
 }

@@ -28,8 +28,6 @@ struct WrittenRequest {
 
   // Valid as long as this object stays where it is. x-forwarded-proto is the scheme unless given.
   route::Request AsRequest() const;
-  // The headers and :authority, :method, :path, :scheme among them, as cluster_header sees them.
-  http::HeaderList WithPseudoHeaders() const;
   std::string ToString() const;  // "GET http://shop.example/cart"
 };
 

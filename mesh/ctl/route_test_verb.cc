@@ -87,15 +87,13 @@ class Runner {
     if (match.found()) reached.emplace(match.virtual_host, match.rule);
     const action::Route* route = config_.RouteOf(match);
     const auto* forward = route == nullptr ? nullptr : std::get_if<action::Forward>(&route->action);
-    const http::HeaderList all_headers = written.WithPseudoHeaders();
     action::ClusterChoice choice;
     action::RequestTarget target{written.authority, written.path};
     http::HeaderList request_headers = written.headers;
     http::HeaderList response_headers;
     AddHeaders(input.value("additional_response_headers", Json::array()), &response_headers);
     if (forward != nullptr) {
-      choice =
-          action::PickCluster(*forward, all_headers.view(), written.random, std::nullopt, &facts);
+      choice = action::PickCluster(*forward, request);
       action::ApplyRequest(config_, match, choice, request, nullptr, &target, &request_headers);
     }
     if (route != nullptr) {

@@ -139,6 +139,7 @@ struct Inspection {
 
   bool LooksForTls(uint16_t port) const { return tls && !not_tls.Contains(port); }
   bool LooksForHttp(uint16_t port) const { return http && !not_http.Contains(port); }
+  bool Looks(uint16_t port) const { return LooksForTls(port) || LooksForHttp(port); }
 };
 
 // envoy.config.listener.v3.Listener.

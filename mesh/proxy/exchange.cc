@@ -129,9 +129,7 @@ void Exchange::FollowRoute() {
       idle_timer_.Arm(ToNanos(*forward_->idle_timeout));
     }
   }
-  choice_ = action::PickCluster(*forward_, route_request_.headers, route_request_.random);
-  // Of HTTP/1.1 the headers hold no pseudo-headers; this is the one that names clusters.
-  if (forward_->cluster_header == ":authority") choice_.cluster = route_request_.authority;
+  choice_ = action::PickCluster(*forward_, route_request_);
   if (const Nanos timeout = RouteTimeout(); request_ended_ && timeout > 0) {
     route_timer_.Arm(timeout);  // it ended while a service was being asked
   }

@@ -238,8 +238,7 @@ void Worker::OnAccepted(const Ref<ListenerChains>& first, int fd, const Address&
   }
   const envoy::Inspection& inspection = listener->plan().inspection;
   const uint16_t port = accepted.local.port();
-  if (!listener->plan().inspects ||
-      (!inspection.LooksForTls(port) && !inspection.LooksForHttp(port))) {
+  if (!listener->plan().inspects || !inspection.Looks(port)) {
     return Serve(listener, accepted, {});
   }
   auto* const inspector =

@@ -303,12 +303,7 @@ std::string Answer(const action::RouteConfig& config, const Asked& asked, const 
   if (route == nullptr) return "no route";
   const auto* forward = std::get_if<action::Forward>(&route->action);
   action::ClusterChoice choice;
-  if (forward != nullptr) {
-    choice =
-        action::PickCluster(*forward, request.headers, request.random, std::nullopt, request.facts);
-  }
-  if (forward != nullptr && forward->cluster_header == ":authority")
-    choice.cluster = request.authority;
+  if (forward != nullptr) choice = action::PickCluster(*forward, request);
   if (expect.contains("cluster"))
     return forward == nullptr ? "no cluster" : std::string(choice.cluster);
   if (expect.contains("virtual_host")) return config.HostOf(match)->name;

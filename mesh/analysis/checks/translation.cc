@@ -39,7 +39,8 @@ constexpr Remedy kRemedies[] = {
     {"MSH0117", "write a route with a destination, a redirect or a directResponse"},
     {"MSH0118",
      "give the MeshConfig an envoyExtAuthzGrpc provider of that name, for a service there is"},
-    {"MSH0119", "name the whole identity, under principals"},
+    {"MSH0119",
+     "write what the proxy can check: a key that there is, whole identities under principals"},
     {"MSH0131", "write a JSON Web Key Set with a public key, or its jwksUri"},
 };
 

@@ -42,6 +42,16 @@ size_t FindHeader(const WithPseudo& all, std::string_view name, std::string_view
   return 1;
 }
 
+WithPseudo AsReceived(const Request& request) {
+  return {&request, request.authority, request.path, request.headers};
+}
+
+// "" where there is none.
+std::string_view First(const WithPseudo& all, std::string_view name) {
+  std::string_view value;
+  return FindHeader(all, name, &value, 1) > 0 ? value : std::string_view("");
+}
+
 // The part of the path that the rule matched and a prefix rewrite replaces.
 size_t MatchedLength(const Route& route, std::string_view path) {
   switch (route.path.kind) {
@@ -126,26 +136,27 @@ Levels LevelsOf(const RouteConfig& config, const Match& match, const ClusterChoi
 
 }  // namespace
 
-ClusterChoice PickCluster(const Forward& action, const http::Headers& headers, uint64_t random,
-                          std::optional<uint64_t> hash, const Facts* facts) {
+ClusterChoice PickCluster(const Forward& action, const Request& request,
+                          std::optional<uint64_t> hash) {
+  const WithPseudo headers = AsReceived(request);
   ClusterChoice choice;
   if (action.weighted.empty()) {
-    choice.cluster = action.cluster_header.empty()
-                         ? std::string_view(action.cluster)
-                         : headers.First(action.cluster_header).value_or("");
+    choice.cluster = action.cluster_header.empty() ? std::string_view(action.cluster)
+                                                   : First(headers, action.cluster_header);
     return choice;
   }
-  uint64_t value = random;
+  uint64_t value = request.random;
   if (!action.weight_header.empty()) {
     std::string_view values[2];
     uint64_t number = 0;
-    if (headers.Find(action.weight_header, values, 2) == 1 &&
+    if (FindHeader(headers, action.weight_header, values, 2) == 1 &&
         absl::SimpleAtoi(Absl(values[0]), &number)) {
       value = number;
     }
   } else if (action.weight_by_hash && hash) {
     value = *hash;
   }
+  const Facts* facts = request.facts;
   const bool runtime = facts != nullptr && !action.weight_runtime_prefix.empty();
   const auto weight_of = [&](const WeightedCluster& cluster) -> uint64_t {
     if (!runtime) return cluster.weight;
@@ -168,7 +179,7 @@ ClusterChoice PickCluster(const Forward& action, const http::Headers& headers, u
     choice.weighted = &cluster;
     choice.cluster = cluster.name;
     if (!cluster.cluster_header.empty()) {
-      choice.cluster = headers.First(cluster.cluster_header).value_or("");
+      choice.cluster = First(headers, cluster.cluster_header);
     }
     break;
   }
@@ -210,7 +221,7 @@ std::string RedirectLocation(const Route& route, const Request& request,
                              const FormatContext& given) {
   const auto* redirect = std::get_if<Redirect>(&route.action);
   if (redirect == nullptr) return "";
-  const WithPseudo pseudo{&request, request.authority, request.path, request.headers};
+  const WithPseudo pseudo = AsReceived(request);
   FormatContext context = given;
   context.request = http::Headers(pseudo);
   const std::string_view scheme =
@@ -283,7 +294,7 @@ void ApplyRequest(const RouteConfig& config, const Match& match, const ClusterCh
 void ApplyResponse(const RouteConfig& config, const Match& match, const ClusterChoice& choice,
                    const Request& request, const Variables* variables,
                    http::MutableHeaders* response) {
-  const WithPseudo pseudo{&request, request.authority, request.path, request.headers};
+  const WithPseudo pseudo = AsReceived(request);
   const FormatContext context{http::Headers(pseudo), response->view(), variables};
   for (const HeaderEdits* level : LevelsOf(config, match, choice)) {
     Edit(level->response_add, level->response_remove, context, response);
@@ -307,7 +318,8 @@ std::optional<uint64_t> HashOf(const std::vector<HashPolicy>& policies, const Re
     switch (policy.kind) {
       case HashPolicy::Kind::kHeader: {
         std::string_view found[16];
-        const size_t count = std::min<size_t>(request.headers.Find(policy.name, found, 16), 16);
+        const size_t count =
+            std::min<size_t>(FindHeader(AsReceived(request), policy.name, found, 16), 16);
         if (count == 0) break;
         std::vector<std::string> values(found, found + count);
         if (policy.rewrite.pattern != nullptr) {

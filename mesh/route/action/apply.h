@@ -13,16 +13,16 @@
 
 namespace mesh::route::action {
 
-// Where a request goes. Borrows from the action and the headers.
+// Where a request goes. Borrows from the action and the request.
 struct ClusterChoice {
   std::string_view cluster;                   // "" where a header that should name it is missing
   const WeightedCluster* weighted = nullptr;  // the entry chosen, where there are several
 };
-// `random` is request.random; a weight_header with one unsigned number is taken before it, and
-// `hash` (of HashOf) where the route weighs by hash. `facts` (may be null) may override weights.
-ClusterChoice PickCluster(const Forward& action, const http::Headers& headers, uint64_t random,
-                          std::optional<uint64_t> hash = std::nullopt,
-                          const Facts* facts = nullptr);
+// A weight_header with one unsigned number is taken before request.random, and `hash` (of HashOf)
+// where the route weighs by hash; request.facts may override weights. Headers that name a cluster
+// may be pseudo-headers.
+ClusterChoice PickCluster(const Forward& action, const Request& request,
+                          std::optional<uint64_t> hash = std::nullopt);
 
 // The path after the route's rewrite, with the query kept; nullopt where nothing is rewritten.
 std::optional<std::string> RewritePath(const Route& route, std::string_view path,

@@ -121,21 +121,37 @@ TEST(ApplyTest, WeightedClustersFollowTheRandomValue) {
   forward.total_weight = 100;
   forward.weight_header = "x-random";
   http::HeaderList headers = {{"x-c", "chosen"}};
-  EXPECT_EQ(PickCluster(forward, headers.view(), 129).cluster, "a");
-  EXPECT_EQ(PickCluster(forward, headers.view(), 30).cluster, "chosen");
-  EXPECT_EQ(PickCluster(forward, headers.view(), 30).weighted, &forward.weighted[2]);
+  const auto pick = [&](uint64_t random) {
+    Request request;
+    request.headers = headers.view();
+    request.random = random;
+    return PickCluster(forward, request);
+  };
+  EXPECT_EQ(pick(129).cluster, "a");
+  EXPECT_EQ(pick(30).cluster, "chosen");
+  EXPECT_EQ(pick(30).weighted, &forward.weighted[2]);
   headers.Add("x-random", "5");
-  EXPECT_EQ(PickCluster(forward, headers.view(), 30).cluster, "a");
+  EXPECT_EQ(pick(30).cluster, "a");
   headers.Add("x-random", "6");
-  EXPECT_EQ(PickCluster(forward, headers.view(), 30).cluster, "chosen");
+  EXPECT_EQ(pick(30).cluster, "chosen");
 }
 
 TEST(ApplyTest, ClusterByHeader) {
   Forward forward;
   forward.cluster_header = "x-to";
   const http::HeaderList headers = {{"x-to", "v2"}};
-  EXPECT_EQ(PickCluster(forward, headers.view(), 0).cluster, "v2");
-  EXPECT_EQ(PickCluster(forward, http::Headers(), 0).cluster, "");
+  Request request;
+  request.authority = "shop";
+  EXPECT_EQ(PickCluster(forward, request).cluster, "");
+  request.headers = headers.view();
+  EXPECT_EQ(PickCluster(forward, request).cluster, "v2");
+  // Of HTTP/1.1 the headers hold no pseudo-headers.
+  forward.cluster_header = ":authority";
+  EXPECT_EQ(PickCluster(forward, request).cluster, "shop");
+  forward.weighted.resize(1);
+  forward.weighted[0].cluster_header = ":authority";
+  forward.weighted[0].weight = forward.total_weight = 1;
+  EXPECT_EQ(PickCluster(forward, request).cluster, "shop");
 }
 
 TEST(ApplyTest, Redirects) {
@@ -271,6 +287,10 @@ TEST(ApplyTest, Hashes) {
   cookie.kind = HashPolicy::Kind::kCookie;
   cookie.name = "new";
   cookie.cookie_ttl = absl::Seconds(60);
+  HashPolicy authority;
+  authority.name = ":authority";
+  request.authority = "shop";
+  EXPECT_EQ(HashOf({authority}, request, ""), XxHash64("shop"));
   EXPECT_EQ(HashOf({missing}, request, ""), std::nullopt);
   EXPECT_EQ(HashOf({header, query}, request, ""), XxHash64("jason"));
   NewCookie made;
