@@ -8,7 +8,6 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/inlined_vector.h"
-#include "absl/hash/hash.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_split.h"
@@ -16,6 +15,7 @@
 #include "api/kubernetes/v1/kubernetes.pb.h"
 #include "api/networking/v1alpha3/destination_rule.pb.h"
 #include "api/networking/v1alpha3/service_entry.pb.h"
+#include "mesh/base/name_hash.h"
 #include "mesh/base/strings.h"
 #include "mesh/registry/label_index.h"
 #include "mesh/translate/world.h"
@@ -37,13 +37,6 @@ std::string Join(std::string_view a, std::string_view b) {
 }
 std::string Join(std::string_view a, std::string_view b, std::string_view c) {
   return Join(Join(a, b), c);
-}
-
-// A name of two parts as a number so wide that no two names share one.
-using NameHash = std::pair<uint64_t, uint64_t>;
-NameHash HashOf(std::string_view a, std::string_view b) {
-  using Salted = std::tuple<int, std::string_view, std::string_view>;
-  return {absl::Hash<Salted>()({1, a, b}), absl::Hash<Salted>()({2, a, b})};
 }
 
 // What a world of rules is made of.
@@ -118,7 +111,7 @@ struct Facts::Hosts {
   void AddServiceEntries(const config::Snapshot& snapshot);
   void Add(std::string_view scope, std::string_view host, const config::Resource& object) {
     wildcards = wildcards || (!host.empty() && host[0] == '*');
-    by_name.emplace(HashOf(scope, host), Host{ports.back(), &object});
+    by_name.emplace(HashName(scope, host), Host{ports.back(), &object});
   }
   const Host* Find(std::string_view scope, const std::string& fqdn) const;
 };
@@ -185,7 +178,7 @@ const Facts::Gateways& Facts::gateways() const {
   if (gateways_ == nullptr) {
     auto made = std::make_shared<Gateways>();
     for (const config::ResourcePtr& gateway : followed_->List(Kind::kGateway)) {
-      made->by_name.emplace(HashOf(gateway->ns(), gateway->name()), gateway);
+      made->by_name.emplace(HashName(gateway->ns(), gateway->name()), gateway);
     }
     gateways_ = std::move(made);
   }
@@ -236,7 +229,7 @@ void Facts::Subsets::Add(const config::Resource& rule) {
   const auto& spec = rule.As<net::DestinationRule>();
   const std::string host = FullHost(rule.ns(), spec.host());
   for (int i = 0; i < spec.subsets_size(); ++i) {
-    auto& places = by_name[HashOf(host, spec.subsets(i).name())];
+    auto& places = by_name[HashName(host, spec.subsets(i).name())];
     const auto at = std::upper_bound(
         places.begin(), places.end(), rule, [](const config::Resource& a, const SubsetPlace& b) {
           return std::tie(a.ns(), a.name()) < std::tie(b.rule->ns(), b.rule->name());
@@ -249,7 +242,7 @@ void Facts::Subsets::Remove(const config::Resource& rule) {
   const auto& spec = rule.As<net::DestinationRule>();
   const std::string host = FullHost(rule.ns(), spec.host());
   for (const net::Subset& subset : spec.subsets()) {
-    const auto found = by_name.find(HashOf(host, subset.name()));
+    const auto found = by_name.find(HashName(host, subset.name()));
     if (found == by_name.end()) continue;
     auto& places = found->second;
     places.erase(std::remove_if(places.begin(), places.end(),
@@ -351,7 +344,7 @@ void Facts::Hosts::AddServiceEntries(const config::Snapshot& snapshot) {
 
 const Host* Facts::Hosts::Find(std::string_view scope, const std::string& fqdn) const {
   const auto find = [&](std::string_view name) -> const Host* {
-    const auto found = by_name.find(HashOf(scope, name));
+    const auto found = by_name.find(HashName(scope, name));
     return found == by_name.end() ? nullptr : &found->second;
   };
   if (const Host* exact = find(fqdn)) return exact;
@@ -375,7 +368,7 @@ const std::vector<const config::Resource*>& Facts::ServicesOf(size_t workload) c
 absl::Span<const SubsetPlace> Facts::FindSubsets(const std::string& fqdn,
                                                  const std::string& subset) const {
   const Subsets& all = subsets();
-  const auto found = all.by_name.find(HashOf(fqdn, subset));
+  const auto found = all.by_name.find(HashName(fqdn, subset));
   return found == all.by_name.end() ? absl::Span<const SubsetPlace>() : found->second;
 }
 
@@ -383,7 +376,7 @@ config::ResourcePtr Facts::FindGateway(std::string_view full) const {
   const size_t slash = full.find('/');
   if (slash == std::string_view::npos) return nullptr;
   const Gateways& all = gateways();
-  const auto found = all.by_name.find(HashOf(full.substr(0, slash), full.substr(slash + 1)));
+  const auto found = all.by_name.find(HashName(full.substr(0, slash), full.substr(slash + 1)));
   return found == all.by_name.end() ? nullptr : found->second;
 }
 

@@ -1,36 +1,27 @@
 #include "mesh/registry/label_index.h"
 
 #include <algorithm>
-
-#include "absl/strings/str_cat.h"
-#include "mesh/base/strings.h"
+#include <optional>
 
 namespace mesh::registry {
-namespace {
-
-std::string KeyOf(std::string_view ns, const std::string& key, const std::string& value) {
-  return absl::StrCat(Absl(ns), "\n", key, "\n", value);
-}
-
-}  // namespace
 
 void LabelIndex::Add(std::string_view ns, const Labels& labels, size_t id) {
   const Entry entry{id, &labels};
-  all_[std::string(ns)].push_back(entry);
-  for (const auto& [key, value] : labels) by_label_[KeyOf(ns, key, value)].push_back(entry);
+  all_[HashName(ns)].push_back(entry);
+  for (const auto& [key, value] : labels) by_label_[HashName(ns, key, value)].push_back(entry);
 }
 
 std::vector<size_t> LabelIndex::Select(std::string_view ns, const Labels& selector) const {
-  const std::vector<Entry>* rarest = nullptr;
+  std::optional<absl::Span<const Entry>> rarest;
   if (selector.empty()) {
-    const auto all = all_.find(std::string(ns));
+    const auto all = all_.find(HashName(ns));
     if (all == all_.end()) return {};
-    rarest = &all->second;
+    rarest = all->second;
   }
   for (const auto& [key, value] : selector) {
-    const auto carriers = by_label_.find(KeyOf(ns, key, value));
+    const auto carriers = by_label_.find(HashName(ns, key, value));
     if (carriers == by_label_.end()) return {};
-    if (rarest == nullptr || carriers->second.size() < rarest->size()) rarest = &carriers->second;
+    if (!rarest.has_value() || carriers->second.size() < rarest->size()) rarest = carriers->second;
   }
   std::vector<size_t> selected;
   for (const Entry& entry : *rarest) {

@@ -10,8 +10,12 @@
 #include <map>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
+#include "absl/types/span.h"
+#include "mesh/base/name_hash.h"
 
 namespace mesh::registry {
 
@@ -32,8 +36,9 @@ class LabelIndex {
     size_t id;
     const Labels* labels;
   };
-  std::unordered_map<std::string, std::vector<Entry>> all_;       // by namespace
-  std::unordered_map<std::string, std::vector<Entry>> by_label_;  // by "namespace\nkey\nvalue"
+  absl::flat_hash_map<NameHash, std::vector<Entry>> all_;  // by namespace
+  // By namespace, key and value.
+  absl::flat_hash_map<NameHash, absl::InlinedVector<Entry, 1>> by_label_;
 };
 
 }  // namespace mesh::registry
