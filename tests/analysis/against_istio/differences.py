@@ -80,6 +80,7 @@ DIFFERENCES = [
     ("IST0101", "theirs", lambda f, m: f["message"].startswith("Referenced gateway") and dot_gateway(f, m), "./ is the object's own namespace"),
     ("IST0132", "theirs", dot_gateway, "the same"),
     ("IST0149", "ours", dot_gateway, "the same"),
+    ("IST0132", "theirs", lambda f, m: any("." not in h for h in spec(f, m).get("hosts", [])), "a short name is that of the namespace's service"),
     ("IST0101", "theirs", lambda f, m: "+" in f["message"] and ".svc." not in f["message"], "the DestinationRule of a host outside may be in another namespace"),
     ("IST0145", "ours", scoped_hosts, "the namespaces of hosts are written out: */* is *, and ./* that of the Gateway"),
     ("IST0145", "theirs", scoped_hosts, "the same"),
