@@ -25,10 +25,11 @@ def to_yaml(value, indent=0):
     if isinstance(value, dict) and value:
         out = ""
         for key, item in value.items():
+            key = quoted(key) if isinstance(key, str) else str(key)
             if isinstance(item, (dict, list)) and item:
-                out += f"{pad}{quoted(key)}:\n{to_yaml(item, indent + (isinstance(item, dict)))}"
+                out += f"{pad}{key}:\n{to_yaml(item, indent + (isinstance(item, dict)))}"
             else:
-                out += f"{pad}{quoted(key)}: {scalar(item)}\n"
+                out += f"{pad}{key}: {scalar(item)}\n"
         return out
     if isinstance(value, list) and value:
         out = ""
