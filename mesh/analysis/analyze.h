@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "mesh/analysis/finding.h"
 #include "mesh/base/field_error.h"
@@ -45,6 +46,8 @@ struct Options {
   // Where no workload carries the label istio=ingressgateway, one in istio-system with Istio's
   // usual ports is taken for granted, as inputs seldom hold Istio's own objects.
   bool assume_ingress_gateway = true;
+  // By which certificates in Secrets are judged; unless set, whatever their time is.
+  absl::Time now = absl::InfinitePast();
   // Runs only the checks of these names; empty: all.
   std::vector<std::string> checks;
   // What only a proxy's translation shows is looked for in the proxies of as many namespaces as

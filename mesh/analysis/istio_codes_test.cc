@@ -3,8 +3,11 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/time/civil_time.h"
+#include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "mesh/analysis/analyze.h"
@@ -14,7 +17,10 @@
 namespace mesh::analysis {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::ElementsAreArray;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 struct Case {
   const char* name;
@@ -466,6 +472,54 @@ TEST(IstioCodes, Workloads) {
                    "udp, protocol: UDP, targetPort: 1}]"),
        {}},
   });
+}
+
+// Of shop.example.com, valid from 2020 to 2120.
+constexpr char kCertificate[] = R"(-----BEGIN CERTIFICATE-----
+MIIBZTCCAQugAwIBAgIBATAKBggqhkjOPQQDAjAbMRkwFwYDVQQDDBBzaG9wLmV4
+YW1wbGUuY29tMCAXDTIwMDEwMTAwMDAwMFoYDzIxMjAwMTAxMDAwMDAwWjAbMRkw
+FwYDVQQDDBBzaG9wLmV4YW1wbGUuY29tMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcD
+QgAEKLYpD9kT5NJ9h3k2O3uPJ5A740pDSvbkLHP55eIwXDDbjT70Tg43P44XaYdK
+FZ/pn0Evr3fmSEFD24Byek3gzqM+MDwwGwYDVR0RBBQwEoIQc2hvcC5leGFtcGxl
+LmNvbTAdBgNVHQ4EFgQUn8DNF2T3M//1/TqrRdvUtY4t3OMwCgYIKoZIzj0EAwID
+SAAwRQIgYY9b7gjoScjaH9ILcL9Oy7tSCsjtYyTQkca+jfGpg3MCIQDdwC9VmGW7
+PBt9FF5h1CcKbbLQfP00d0/Gp6ozB5v0qQ==
+-----END CERTIFICATE-----
+)";
+
+TEST(IstioCodes, CertificatesOfGateways) {
+  const auto find = [](const std::string& certificate, absl::Time now) {
+    const std::string yaml = absl::StrCat(
+        Istio("Gateway", "g",
+              "{selector: {istio: ingressgateway}, servers: [{port: {number: 443, name: https, "
+              "protocol: HTTPS}, hosts: ['*'], tls: {mode: SIMPLE, credentialName: c}}]}"),
+        "---\napiVersion: v1\nkind: Secret\nmetadata: {name: c, namespace: istio-system}\n"
+        "data: {tls.crt: ",
+        absl::Base64Escape(certificate), ", tls.key: a2V5}\n");
+    Input input = ToInput({config::ReadYaml("mesh.yaml", yaml, ReadOptions())});
+    input.options.now = now;
+    std::vector<std::string> found;
+    for (const Finding& f : Analyze(*input.snapshot, input.options)) {
+      if (f.code == "IST0161") found.push_back(f.message);
+    }
+    return found;
+  };
+  const auto year = [](int64_t y) {
+    return absl::FromCivil(absl::CivilYear(y), absl::UTCTimeZone());
+  };
+  EXPECT_THAT(find(kCertificate, year(2050)), IsEmpty());
+  EXPECT_THAT(find(kCertificate, absl::InfinitePast()), IsEmpty());
+  EXPECT_THAT(find(kCertificate, year(2121)),
+              ElementsAre("the secret \"c\" of namespace \"istio-system\" holds a certificate that "
+                          "has expired at 2120-01-01 00:00"));
+  EXPECT_THAT(find(kCertificate, year(2019)),
+              ElementsAre("the secret \"c\" of namespace \"istio-system\" holds a certificate that "
+                          "is not valid before 2020-01-01 00:00"));
+  std::string damaged = kCertificate;
+  damaged.replace(damaged.find("MIIB"), 4, "AAAA");
+  EXPECT_THAT(
+      find(damaged, year(2050)),
+      ElementsAre(HasSubstr("of namespace \"istio-system\" holds no certificate in PEM: ")));
 }
 
 }  // namespace

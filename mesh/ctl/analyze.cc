@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/clock.h"
 #include "mesh/analysis/analyze.h"
 #include "mesh/analysis/input.h"
 #include "mesh/base/count.h"
@@ -171,6 +172,7 @@ analysis::Input ReadInput(const AnalyzeFlags& flags, FindingReport* report, bool
     report->texts.emplace(flags.mesh_file, *std::move(text));
   }
   analysis::Input input = analysis::ToInput(std::move(files), ns);
+  input.options.now = absl::Now();
   if (auto text = ReadNamed(flags.networks_file, unreadable, context)) {
     analysis::AddMeshNetworks(flags.networks_file, *text, &input);
     report->texts.emplace(flags.networks_file, *std::move(text));

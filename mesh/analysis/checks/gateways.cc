@@ -7,11 +7,13 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "api/kubernetes/v1/kubernetes.pb.h"
 #include "api/networking/v1alpha3/gateway.pb.h"
 #include "mesh/analysis/checks/checks.h"
 #include "mesh/analysis/document.h"
 #include "mesh/config/field_path.h"
+#include "mesh/tls/certificate.h"
 
 namespace mesh::analysis {
 namespace {
@@ -36,8 +38,6 @@ std::vector<size_t> Workloads(const Facts& facts, const config::Resource& gatewa
   return workloads;
 }
 
-constexpr char kCertificate[] = "-----BEGIN CERTIFICATE-----";
-
 // A value of a secret, decoded; null where it is not there.
 std::optional<std::string> SecretValue(const kube::Secret& secret, const std::string& key) {
   if (const auto text = secret.string_data().find(key); text != secret.string_data().end()) {
@@ -51,7 +51,7 @@ std::optional<std::string> SecretValue(const kube::Secret& secret, const std::st
 
 // What is wrong with a secret that a gateway serves with; empty where nothing is. A name that ends
 // with "-cacert" has an authority's certificate alone.
-std::string ProblemOf(const kube::Secret& secret, const std::string& name) {
+std::string ProblemOf(const kube::Secret& secret, const std::string& name, absl::Time now) {
   if (absl::EndsWith(name, "-cacert")) {
     const std::optional<std::string> authority = SecretValue(secret, "cacert");
     const std::optional<std::string> other = SecretValue(secret, "ca.crt");
@@ -66,8 +66,23 @@ std::string ProblemOf(const kube::Secret& secret, const std::string& name) {
   if (!certificate.has_value() || !key.has_value()) {
     return "has neither tls.crt and tls.key nor cert and key";
   }
-  if (!absl::StrContains(*certificate, kCertificate)) return "holds no certificate in PEM";
-  return key->empty() ? "holds no private key" : "";
+  const auto chain = tls::Certificate::ListFromPem(*certificate);
+  if (!chain.ok()) {
+    return absl::StrCat("holds no certificate in PEM: ", std::string(chain.status().message()));
+  }
+  if (key->empty()) return "holds no private key";
+  if (now == absl::InfinitePast()) return "";
+  const tls::Certificate& served = chain->front();
+  const auto day = [](absl::Time time) {
+    return absl::FormatTime("%Y-%m-%d %H:%M", time, absl::UTCTimeZone());
+  };
+  if (now > served.not_after()) {
+    return absl::StrCat("holds a certificate that has expired at ", day(served.not_after()));
+  }
+  if (now < served.not_before()) {
+    return absl::StrCat("holds a certificate that is not valid before ", day(served.not_before()));
+  }
+  return "";
 }
 
 }  // namespace
@@ -123,7 +138,8 @@ void CheckGatewayCredentials(const Facts& facts, Findings* findings) {
       const std::string& name = spec.servers(i).tls().credential_name();
       if (name.empty()) continue;
       if (const auto secret = facts.snapshot().Find(config::Kind::kSecret, ns, name)) {
-        const std::string problem = ProblemOf(secret->As<kube::Secret>(), name);
+        const std::string problem =
+            ProblemOf(secret->As<kube::Secret>(), name, facts.options().now);
         if (problem.empty()) continue;
         Report("IST0161", *gateway, config::IndexPath("spec.servers", i) + ".tls.credentialName",
                absl::StrCat("the secret \"", name, "\" of namespace \"", ns, "\" ", problem),

@@ -2,11 +2,21 @@
 
 Each is what a person could have written: most parts fit, some do not. Everything follows from the seed.
 """
+import base64
 import random
 
 NAMESPACES = ["default", "shop", "istio-system"]
 SERVICES = ["reviews", "ratings", "details"]
 OUTSIDE = ["api.example.com", "*.example.com", "www.example.org"]
+
+
+# A certificate of one day in 2020, in base 64.
+EXPIRED = "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSUJZekNDQVFtZ0F3SUJBZ0lCQWpBS0JnZ3Foa2pPUFFRREFqQWJNUmt3RndZRFZRUUREQkJ6YUc5d0xtVjQKWVcxd2JHVXVZMjl0TUI0WERUSXdNREV3TVRBd01EQXdNRm9YRFRJd01ERXdNakF3TURBd01Gb3dHekVaTUJjRwpBMVVFQXd3UWMyaHZjQzVsZUdGdGNHeGxMbU52YlRCWk1CTUdCeXFHU000OUFnRUdDQ3FHU000OUF3RUhBMElBCkJDa3NIclhFVUdMTnZBSXhjM2o2eHQxUkZSTE5QRHBuNExRQXlyRVNSdkVXL2VSM3V5NGx1SUdleWhtVlZRY1QKS2ZIVFFPVzIrQ3NJdGkxZldidmljSitqUGpBOE1Cc0dBMVVkRVFRVU1CS0NFSE5vYjNBdVpYaGhiWEJzWlM1agpiMjB3SFFZRFZSME9CQllFRklrQ1V0TS9DK1gyU3JHS0lMRUcwY0d5WTQyYU1Bb0dDQ3FHU000OUJBTUNBMGdBCk1FVUNJUUQzend6L1lYQkRHYUpURXhwc1pHOXB5UzVQb3puY3lZRThlUlNMalZsNmdRSWdNTG9aSzhXZG5XZDkKR3JNdnRJYWZySUxvZlViVHdaU0lUNWpGalkvYWhnVT0KLS0tLS1FTkQgQ0VSVElGSUNBVEUtLS0tLQo="
+
+
+def damaged(certificate):
+    """The same, with another first byte inside."""
+    return base64.b64encode(base64.b64decode(certificate).replace(b"\nM", b"\nA", 1)).decode()
 
 
 def to_yaml(value, indent=0):
@@ -15,10 +25,11 @@ def to_yaml(value, indent=0):
     if isinstance(value, dict) and value:
         out = ""
         for key, item in value.items():
+            key = quoted(key) if isinstance(key, str) else str(key)
             if isinstance(item, (dict, list)) and item:
-                out += f"{pad}{quoted(key)}:\n{to_yaml(item, indent + (isinstance(item, dict)))}"
+                out += f"{pad}{key}:\n{to_yaml(item, indent + (isinstance(item, dict)))}"
             else:
-                out += f"{pad}{quoted(key)}: {scalar(item)}\n"
+                out += f"{pad}{key}: {scalar(item)}\n"
         return out
     if isinstance(value, list) and value:
         out = ""
@@ -349,7 +360,8 @@ class Meshes:
         return self.object("v1", "ConfigMap", self.pick("istio-sidecar-injector", "istio-sidecar-injector", "istio-sidecar-injector-canary"), None, "istio-system", data={"values": values})
 
     def secret(self, certificate):
-        data = self.pick({"tls.crt": certificate, "tls.key": "a2V5"}, {"cert": certificate, "key": "a2V5"}, {"tls.crt": certificate}, {"tls.crt": "Z2FyYmFnZQ==", "tls.key": "a2V5"}, {"tls.crt": "", "tls.key": ""}, {"ca.crt": certificate})
+        data = self.pick({"tls.crt": certificate, "tls.key": "a2V5"}, {"cert": certificate, "key": "a2V5"}, {"tls.crt": certificate}, {"tls.crt": "Z2FyYmFnZQ==", "tls.key": "a2V5"}, {"tls.crt": "", "tls.key": ""}, {"ca.crt": certificate},
+                         {"tls.crt": damaged(certificate), "tls.key": "a2V5"}, {"tls.crt": EXPIRED, "tls.key": "a2V5"})
         return self.object("v1", "Secret", self.pick("cert", "other-cert"), None, self.pick("istio-system", "istio-system", "default"), data=data)
 
     def annotations(self):
