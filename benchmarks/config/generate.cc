@@ -67,8 +67,6 @@ std::vector<GeneratedFile> GenerateConfig(int services) {
   std::vector<GeneratedFile> files;
   for (int i = 0; i < services; ++i) {
     files.push_back(
-        {absl::StrCat("virtual-service-", i, ".yaml"), GenerateVirtualService(i, services)});
-    files.push_back(
         {absl::StrCat("destination-rule-", i, ".yaml"), GenerateDestinationRule(i, services)});
   }
   for (int i = 0; i < GatewayCount(services); ++i) {
@@ -83,6 +81,10 @@ std::vector<GeneratedFile> GenerateConfig(int services) {
       absl::StrAppend(&entry, "  - service-", k, ".", Namespace(i), ".svc.cluster.local\n");
     }
     files.push_back({absl::StrCat("service-entry-", i, ".yaml"), std::move(entry)});
+  }
+  for (int i = 0; i < services; ++i) {
+    files.push_back(
+        {absl::StrCat("virtual-service-", i, ".yaml"), GenerateVirtualService(i, services)});
   }
   return files;
 }

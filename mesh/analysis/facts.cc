@@ -131,6 +131,10 @@ struct Facts::Subsets {
   void Remove(const config::Resource& rule);
 };
 
+struct Facts::Gateways {
+  absl::flat_hash_map<NameHash, config::ResourcePtr> by_name;  // namespace and name
+};
+
 Facts::Facts(config::SnapshotPtr snapshot, const Options& options)
     : snapshot_(std::move(snapshot)), followed_(snapshot_), options_(&options) {
   for (const config::ResourcePtr& ns : snapshot_->List(Kind::kNamespace)) {
@@ -178,6 +182,17 @@ const Facts::Subsets& Facts::subsets() const {
   return *subsets_;
 }
 
+const Facts::Gateways& Facts::gateways() const {
+  if (gateways_ == nullptr) {
+    auto made = std::make_shared<Gateways>();
+    for (const config::ResourcePtr& gateway : followed_->List(Kind::kGateway)) {
+      made->by_name.emplace(HashOf(gateway->ns(), gateway->name()), gateway);
+    }
+    gateways_ = std::move(made);
+  }
+  return *gateways_;
+}
+
 bool Facts::CanFollow(Kind kind) {
   switch (kind) {
     case Kind::kNamespace:
@@ -199,6 +214,9 @@ bool Facts::CanFollow(Kind kind) {
 }
 
 void Facts::Replace(const config::Resource* before, const config::Resource* after) {
+  for (const config::Resource* one : {before, after}) {
+    if (one != nullptr && one->kind() == Kind::kGateway) gateways_ = nullptr;
+  }
   if (subsets_ == nullptr) return;
   if (before != nullptr && before->kind() == Kind::kDestinationRule) subsets_->Remove(*before);
   if (after != nullptr && after->kind() == Kind::kDestinationRule) subsets_->Add(*after);
@@ -386,6 +404,14 @@ absl::Span<const SubsetPlace> Facts::FindSubsets(const std::string& fqdn,
   const Subsets& all = subsets();
   const auto found = all.by_name.find(HashOf(fqdn, subset));
   return found == all.by_name.end() ? absl::Span<const SubsetPlace>() : found->second;
+}
+
+config::ResourcePtr Facts::FindGateway(std::string_view full) const {
+  const size_t slash = full.find('/');
+  if (slash == std::string_view::npos) return nullptr;
+  const Gateways& all = gateways();
+  const auto found = all.by_name.find(HashOf(full.substr(0, slash), full.substr(slash + 1)));
+  return found == all.by_name.end() ? nullptr : found->second;
 }
 
 const UnreadObject* Facts::FindUnread(const std::string& kind, const std::string& ns,

@@ -87,6 +87,8 @@ class Facts {
   // Cost: O(1).
   absl::Span<const SubsetPlace> FindSubsets(const std::string& fqdn,
                                             const std::string& subset) const;
+  // The Gateway of a name that FullGateway made, or null. Cost: O(1).
+  config::ResourcePtr FindGateway(std::string_view full) const;
   // An object of a kind that is not read, or null.
   const UnreadObject* FindUnread(const std::string& kind, const std::string& ns,
                                  const std::string& name) const;
@@ -102,9 +104,11 @@ class Facts {
   struct Workloads;
   struct Hosts;
   struct Subsets;
+  struct Gateways;
   const Workloads& all_workloads() const;
   const Hosts& hosts() const;
   const Subsets& subsets() const;
+  const Gateways& gateways() const;
   const translate::World& followed_rules() const;
 
   config::SnapshotPtr snapshot_;  // that is looked at
@@ -116,6 +120,7 @@ class Facts {
   mutable std::shared_ptr<const Workloads> workloads_;
   mutable std::shared_ptr<const Hosts> hosts_;
   mutable std::shared_ptr<Subsets> subsets_;
+  mutable std::shared_ptr<const Gateways> gateways_;
   // Of the last snapshots that they were asked for of, and of what is looked at.
   mutable std::shared_ptr<const translate::World> world_, followed_rules_, rules_of_part_;
 };

@@ -322,6 +322,8 @@ Json DefinitionOf(const config::KindInfo& kind) {
   status["description"] = Words(istio::meta::v1alpha1::IstioStatus::descriptor()->full_name());
   status["x-kubernetes-preserve-unknown-fields"] = true;
   schema["properties"]["status"] = std::move(status);
+  // What an empty spec lacks, no spec lacks too.
+  if (schema["properties"]["spec"].contains("required")) schema["required"] = Json::array({"spec"});
 
   Json versions = Json::array();
   for (std::string_view version : kind.versions) {

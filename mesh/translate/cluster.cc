@@ -1,5 +1,6 @@
 #include "mesh/translate/cluster.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -228,25 +229,54 @@ class OutboundPort {
   Cluster::DiscoveryType type_;
 };
 
+bool RoutesByServerName(const Node& node) {
+  const auto mode = node.metadata.find("ROUTER_MODE");
+  return node.type == NodeType::kRouter && mode != node.metadata.end() &&
+         mode->second == "sni-dnat";
+}
+
+void AddClustersOf(const Index& index, const Node& node, const ServicePtr& service,
+                   bool by_server_name, std::vector<Finding>* findings,
+                   std::vector<OutboundClusterDraft>* clusters) {
+  for (const Port& port : service->ports) {
+    if (port.protocol == Protocol::kUdp) continue;
+    OutboundPort(index, node, service, port, by_server_name, findings).Build(clusters);
+  }
+}
+
 }  // namespace
 
 std::vector<OutboundClusterDraft> OutboundClusters(const Index& index, const Scope& scope,
                                                    const Node& node,
                                                    std::vector<Finding>* findings) {
   std::vector<OutboundClusterDraft> clusters;
-  const auto mode = node.metadata.find("ROUTER_MODE");
-  const bool by_server_name =
-      node.type == NodeType::kRouter && mode != node.metadata.end() && mode->second == "sni-dnat";
-  for (const bool second : {false, true}) {
-    if (second && !by_server_name) break;
+  for (const bool by_server_name : {false, true}) {
+    if (by_server_name && !RoutesByServerName(node)) break;
     for (const ServicePtr& service : scope.services) {
-      for (const Port& port : service->ports) {
-        if (port.protocol == Protocol::kUdp) continue;
-        OutboundPort(index, node, service, port, second, findings).Build(&clusters);
-      }
+      AddClustersOf(index, node, service, by_server_name, findings, &clusters);
     }
   }
   return clusters;
+}
+
+void FindInOutboundClusters(const Index& index, const Scope& scope, const Node& node,
+                            std::vector<Finding>* findings) {
+  std::vector<OutboundClusterDraft> unused;
+  for (const ServicePtr& service : scope.services) {
+    // Only names are resolved in vain, and only TLS of subsets may not reach.
+    bool may_find = service->resolution == Resolution::kDns;
+    if (!may_find) {
+      if (const DestinationRulePtr rule = index.RuleFor(*service, node)) {
+        const auto& subsets = rule->spec.subsets();
+        may_find = std::any_of(subsets.begin(), subsets.end(),
+                               [](const auto& subset) { return subset.has_traffic_policy(); });
+      }
+    }
+    if (!may_find) continue;
+    AddClustersOf(index, node, service, false, findings, &unused);
+    if (RoutesByServerName(node)) AddClustersOf(index, node, service, true, findings, &unused);
+    unused.clear();
+  }
 }
 
 Draft<Cluster> InboundClusterDraft(const Index& index, const Scope& scope, const Node& node,

@@ -35,6 +35,11 @@ std::vector<OutboundClusterDraft> OutboundClusters(const Index& index, const Sco
                                                    const Node& node,
                                                    std::vector<Finding>* findings);
 
+// The findings alone. Cost: a look at each service, and making the clusters of the few that may
+// have some.
+void FindInOutboundClusters(const Index& index, const Scope& scope, const Node& node,
+                            std::vector<Finding>* findings);
+
 // The application's own port behind a sidecar. `address` may be unix:///path.
 Draft<envoy::config::cluster::v3::Cluster> InboundClusterDraft(
     const Index& index, const Scope& scope, const Node& node, const std::string& name,

@@ -10,10 +10,14 @@
 #include "api/networking/v1alpha3/sidecar.pb.h"
 #include "mesh/config/snapshot.h"
 #include "mesh/translate/authorization.h"
+#include "mesh/translate/cluster.h"
+#include "mesh/translate/gateway.h"
+#include "mesh/translate/inbound.h"
 #include "mesh/translate/index.h"
 #include "mesh/translate/names.h"
+#include "mesh/translate/outbound_listeners.h"
+#include "mesh/translate/outbound_routes.h"
 #include "mesh/translate/route.h"
-#include "mesh/translate/translate.h"
 
 namespace mesh::translate {
 namespace {
@@ -88,6 +92,24 @@ std::vector<Finding> FindingsOfPolicies(const World& world,
   return findings;
 }
 
+std::vector<Finding> FindingsFor(const World& world, const Node& node) {
+  const Index& index = world.index();
+  const ScopePtr scope = index.ScopeOf(node);
+  std::vector<Finding> findings;
+  FindInOutboundClusters(index, *scope, node, &findings);
+  if (node.type == NodeType::kRouter) {
+    // Their routes are the rules' findings.
+    const MergedGateway gateway = MergeGateways(index, node, &findings);
+    GatewayListeners(index, *scope, node, gateway, &findings);
+    return findings;
+  }
+  AuthorizationFor(index, node, &findings);
+  for (const std::string& name : OutboundListeners(index, *scope, node, &findings).route_names) {
+    FindInOutboundRoutes(index, *scope, node, name, &findings);
+  }
+  return findings;
+}
+
 std::vector<Finding> FindingsOfProxies(const World& world, uint64_t pairs) {
   std::vector<Finding> findings;
   const uint64_t cost = world.registry().services().size() + 1;
@@ -96,7 +118,7 @@ std::vector<Finding> FindingsOfProxies(const World& world, uint64_t pairs) {
     for (const Node& node : nodes) {
       spent += cost;
       if (spent > pairs) break;
-      std::vector<Finding> found = Translate(world, node).findings;
+      std::vector<Finding> found = FindingsFor(world, node);
       findings.insert(findings.end(), found.begin(), found.end());
     }
   }

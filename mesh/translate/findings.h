@@ -29,7 +29,11 @@ std::vector<Finding> FindingsOf(const World& world);
 std::vector<Finding> FindingsOfPolicies(const World& world,
                                         absl::Span<const config::ResourcePtr> policies);
 
-// What a proxy's own translation shows, looked for in one gateway for each selector of Gateways,
+// What a proxy's own translation shows, without what FindingsOf says: Translate has both.
+// In no particular order. Thread-safe. Cost: a look at each service and VirtualService it sees.
+std::vector<Finding> FindingsFor(const World& world, const Node& node);
+
+// The same, looked for in one gateway for each selector of Gateways,
 // then in one sidecar for each namespace and Sidecar, until they and the services make `pairs`
 // pairs. Without duplicates, in no particular order. Thread-safe.
 std::vector<Finding> FindingsOfProxies(const World& world, uint64_t pairs);

@@ -79,20 +79,14 @@ class PortRoutes {
     }
   }
 
+  // Only what Build finds.
+  void Find() {
+    names_alone_ = true;
+    AddAll();
+  }
+
   std::vector<VirtualHostDraft> Build() {
-    std::set<std::string> covered;
-    for (const VirtualServicePtr& virtual_service : listener_.virtual_services) {
-      AddVirtualService(*virtual_service, &covered);
-    }
-    for (const ServicePtr& service : order_) {
-      if (covered.count(service->hostname) != 0) continue;
-      for (const Port& port : service->ports) {
-        if (!CarriesHttp(port)) continue;
-        std::vector<RouteDraft> routes;
-        routes.push_back(DefaultRoute(context_, *service, port));
-        AddService(*service, port.number, std::move(routes), OriginIn(*service->source, ""));
-      }
-    }
+    AddAll();
     std::vector<VirtualHostDraft> hosts;
     for (auto& [port, made] : by_port_) {
       if (port_ != 0 && port != port_) continue;
@@ -105,6 +99,22 @@ class PortRoutes {
   }
 
  private:
+  void AddAll() {
+    std::set<std::string> covered;
+    for (const VirtualServicePtr& virtual_service : listener_.virtual_services) {
+      AddVirtualService(*virtual_service, &covered);
+    }
+    for (const ServicePtr& service : order_) {
+      if (covered.count(service->hostname) != 0) continue;
+      for (const Port& port : service->ports) {
+        if (!CarriesHttp(port)) continue;
+        std::vector<RouteDraft> routes;
+        if (!names_alone_) routes.push_back(DefaultRoute(context_, *service, port));
+        AddService(*service, port.number, std::move(routes), OriginIn(*service->source, ""));
+      }
+    }
+  }
+
   void AddVirtualService(const VirtualService& virtual_service, std::set<std::string>* covered) {
     // Its hosts are services here, or names that nobody has registered.
     std::vector<std::string> others;
@@ -131,8 +141,9 @@ class PortRoutes {
     // Hosts without a service are reached at port 80.
     if (by_port.empty()) by_port[80];
     if (port_ != 0 && by_port.count(port_) == 0) return;
-    std::vector<RouteDraft> routes = VirtualServiceRoutes(context_, virtual_service);
-    if (routes.empty()) return;
+    std::vector<RouteDraft> routes;
+    if (!names_alone_) routes = VirtualServiceRoutes(context_, virtual_service);
+    if (names_alone_ ? !HasRoutes(context_, virtual_service) : routes.empty()) return;
     const Origin origin = OriginIn(*virtual_service.source, "spec.hosts");
     for (const auto& [port, at_port] : by_port) {
       for (const std::string& host : others) {
@@ -147,9 +158,11 @@ class PortRoutes {
 
   void AddService(const Service& service, uint32_t port, std::vector<RouteDraft> routes,
                   const Origin& origin) {
-    Add(port, HostPort(service.hostname, port),
-        DomainsOf(service, port, context_.node.ns, context_.index.domain()), std::move(routes),
-        origin);
+    std::vector<std::string> domains;
+    if (!names_alone_) {
+      domains = DomainsOf(service, port, context_.node.ns, context_.index.domain());
+    }
+    Add(port, HostPort(service.hostname, port), domains, std::move(routes), origin);
   }
 
   // Envoy refuses the same domain twice: the first one keeps it.
@@ -163,6 +176,7 @@ class PortRoutes {
                         "out")});
       return;
     }
+    if (names_alone_) return;
     VirtualHostDraft host;
     for (const std::string& domain : domains) {
       // A listener for all ports tells them apart by the port in the host.
@@ -184,7 +198,30 @@ class PortRoutes {
   std::vector<ServicePtr> wild_;  // those whose hostname is a wildcard
   std::set<std::string> names_, domains_;
   std::map<uint32_t, std::vector<VirtualHostDraft>> by_port_;
+  bool names_alone_ = false;
 };
+
+// What the name of a route configuration says.
+struct Place {
+  bool of_one_service = false;
+  const EgressListener* listener = nullptr;  // null: there is none
+  uint32_t service_port = 0;                 // 0: all
+};
+
+Place PlaceOf(const Scope& scope, const std::string& name) {
+  Place place;
+  const size_t colon = name.find(':');
+  place.of_one_service = colon != std::string::npos && !absl::StartsWith(name, "unix:");
+  uint32_t port = 0;
+  (void)absl::SimpleAtoi(place.of_one_service ? name.substr(colon + 1) : name, &port);
+  place.listener = scope.ListenerFor(port);
+  place.service_port = port;
+  if (place.listener != nullptr && place.listener->has_port() &&
+      registry::ParseProtocol(place.listener->spec->port().protocol()) == Protocol::kHttpProxy) {
+    place.service_port = 0;
+  }
+  return place;
+}
 
 // Hosts that nobody declared.
 void AddCatchAll(const Index& index, const Scope& scope,
@@ -264,20 +301,11 @@ Draft<route_v3::RouteConfiguration> OutboundRoutes(const Index& index, const Sco
   Draft<route_v3::RouteConfiguration> configuration;
   configuration.message.set_name(name);
   configuration.message.mutable_validate_clusters()->set_value(false);
-  const size_t colon = name.find(':');
-  const bool of_one_service = colon != std::string::npos && !absl::StartsWith(name, "unix:");
-  uint32_t port = 0;
-  (void)absl::SimpleAtoi(of_one_service ? name.substr(colon + 1) : name, &port);
-  const EgressListener* listener = scope.ListenerFor(port);
-  if (listener == nullptr) return configuration;
-  uint32_t service_port = port;
-  if (listener->has_port() &&
-      registry::ParseProtocol(listener->spec->port().protocol()) == Protocol::kHttpProxy) {
-    service_port = 0;
-  }
+  const Place place = PlaceOf(scope, name);
+  if (place.listener == nullptr) return configuration;
   std::vector<VirtualHostDraft> hosts =
-      PortRoutes(index, scope, node, *listener, service_port, findings).Build();
-  if (of_one_service) {
+      PortRoutes(index, scope, node, *place.listener, place.service_port, findings).Build();
+  if (place.of_one_service) {
     const auto other = [&](const VirtualHostDraft& host) {
       return std::find(host.domains.begin(), host.domains.end(), name) == host.domains.end();
     };
@@ -288,8 +316,15 @@ Draft<route_v3::RouteConfiguration> OutboundRoutes(const Index& index, const Sco
   for (VirtualHostDraft& host : hosts) {
     AddVirtualHost(host.name, host.domains, std::move(host.routes), &host.origin, &configuration);
   }
-  if (!of_one_service) AddCatchAll(index, scope, &configuration);
+  if (!place.of_one_service) AddCatchAll(index, scope, &configuration);
   return configuration;
+}
+
+void FindInOutboundRoutes(const Index& index, const Scope& scope, const Node& node,
+                          const std::string& name, std::vector<Finding>* findings) {
+  const Place place = PlaceOf(scope, name);
+  if (place.listener == nullptr) return;
+  PortRoutes(index, scope, node, *place.listener, place.service_port, findings).Find();
 }
 
 }  // namespace mesh::translate

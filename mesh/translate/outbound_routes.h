@@ -22,6 +22,10 @@ Draft<envoy::config::route::v3::RouteConfiguration> OutboundRoutes(const Index& 
                                                                    const std::string& name,
                                                                    std::vector<Finding>* findings);
 
+// The findings alone. Cost: a look at each service and VirtualService of the port.
+void FindInOutboundRoutes(const Index& index, const Scope& scope, const Node& node,
+                          const std::string& name, std::vector<Finding>* findings);
+
 // All names by which a client in namespace `ns` may call a service at a port: details,
 // details.default … down to the full name, and its addresses, each with and without the port.
 std::vector<std::string> DomainsOf(const registry::Service& service, uint32_t port,

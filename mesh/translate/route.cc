@@ -300,6 +300,20 @@ std::vector<RouteDraft> VirtualServiceRoutes(const RouteContext& context,
   return routes;
 }
 
+bool HasRoutes(const RouteContext& context, const VirtualService& virtual_service) {
+  for (const HTTPRoute& rule : virtual_service.spec.http()) {
+    const bool leads = rule.has_redirect() ? IsRedirectCode(rule.redirect().redirect_code())
+                                           : rule.has_direct_response() || HasDestination(rule);
+    if (rule.match().empty()) return leads;
+    if (leads &&
+        std::any_of(rule.match().begin(), rule.match().end(),
+                    [&](const HTTPMatchRequest& match) { return AppliesHere(match, context); })) {
+      return true;
+    }
+  }
+  return false;
+}
+
 route_v3::Route PlainRoute(std::string_view name, std::string_view cluster) {
   route_v3::Route route;
   route.set_name(std::string(name));

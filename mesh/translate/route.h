@@ -37,6 +37,9 @@ struct RouteContext {
 std::vector<RouteDraft> VirtualServiceRoutes(const RouteContext& context,
                                              const VirtualService& virtual_service);
 
+// Whether it has any, without making them.
+bool HasRoutes(const RouteContext& context, const VirtualService& virtual_service);
+
 // Everything to one cluster, with Istio's default retries.
 RouteDraft DefaultRoute(const RouteContext& context, const registry::Service& service,
                         const registry::Port& port);

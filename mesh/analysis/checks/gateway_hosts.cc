@@ -45,9 +45,7 @@ void CheckGatewayHosts(const Facts& facts, Findings* findings) {
     for (int i = 0; i < spec.gateways_size(); ++i) {
       if (spec.gateways(i) == "mesh" || IsMadeByIstio(spec.gateways(i))) continue;
       const std::string full = FullGateway(service->ns(), spec.gateways(i));
-      const size_t slash = full.find('/');
-      const config::ResourcePtr gateway = facts.snapshot().Find(
-          config::Kind::kGateway, full.substr(0, slash), full.substr(slash + 1));
+      const config::ResourcePtr gateway = facts.FindGateway(full);
       if (gateway == nullptr) {
         Report("IST0132", *service, config::IndexPath("spec.gateways", i),
                absl::StrCat("gateway \"", full, "\", which is not there, has none of the hosts ",

@@ -97,9 +97,7 @@ void CheckJwtRoutes(const Facts& facts, Findings* findings) {
     for (const std::string& name : spec.gateways()) {
       if (name == "mesh") continue;
       const std::string full = FullGateway(service->ns(), name);
-      const size_t slash = full.find('/');
-      const config::ResourcePtr gateway =
-          facts.snapshot().Find(Kind::kGateway, full.substr(0, slash), full.substr(slash + 1));
+      const config::ResourcePtr gateway = facts.FindGateway(full);
       if (gateway == nullptr) continue;
       for (size_t i : facts.Select("*", ToLabels(gateway->As<net::Gateway>().selector()))) {
         const Workload& workload = facts.workloads()[i];

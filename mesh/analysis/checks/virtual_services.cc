@@ -47,9 +47,9 @@ void CheckVirtualServiceGateways(const Facts& facts, Findings* findings) {
         continue;
       }
       const std::string full = FullGateway(service->ns(), gateway);
+      if (facts.FindGateway(full) != nullptr) continue;
       const std::string ns = full.substr(0, full.find('/'));
       const std::string name = full.substr(full.find('/') + 1);
-      if (facts.snapshot().Find(Kind::kGateway, ns, name) != nullptr) continue;
       Report("IST0101", *service, IndexPath("spec.gateways", i),
              absl::StrCat("there is no gateway \"", name, "\" in namespace \"", ns, "\""),
              "correct the name; a gateway of another namespace is written namespace/name",
