@@ -23,18 +23,35 @@ using config::Kind;
 
 constexpr size_t kLargeBody = 100 << 10;
 
+template <class Names>
+void CheckGatewayNames(const config::Resource& object, const Names& names, const std::string& path,
+                       Findings* findings) {
+  for (int i = 0; i < names.size(); ++i) {
+    if (names[i].find('/') != std::string::npos || names[i].find('.') == std::string::npos) {
+      continue;
+    }
+    const std::vector<std::string> labels = absl::StrSplit(names[i], '.');
+    Warn(object, IndexPath(path, i),
+         absl::StrCat("\"", names[i], "\" is the old way to name a gateway of another namespace"),
+         absl::StrCat("write ", labels[1], "/", labels[0]), findings);
+  }
+}
+
 void CheckVirtualService(const config::Resource& object, Findings* findings) {
   static const RE2* const kAddress =
       new RE2("\\d+\\.\\d+\\.\\d+\\.\\d+|[0-9a-fA-F]*:[0-9a-fA-F:.]+");
   const auto& spec = object.As<net::VirtualService>();
-  for (int i = 0; i < spec.gateways_size(); ++i) {
-    const std::string& name = spec.gateways(i);
-    if (name.find('/') != std::string::npos || name.find('.') == std::string::npos) continue;
-    const std::vector<std::string> labels = absl::StrSplit(name, '.');
-    Warn(object, IndexPath("spec.gateways", i),
-         absl::StrCat("\"", name, "\" is the old way to name a gateway of another namespace"),
-         absl::StrCat("write ", labels[1], "/", labels[0]), findings);
-  }
+  CheckGatewayNames(object, spec.gateways(), "spec.gateways", findings);
+  const auto check_matches = [&](const auto& rules, const std::string& path) {
+    for (int i = 0; i < rules.size(); ++i) {
+      for (int m = 0; m < rules[i].match_size(); ++m) {
+        CheckGatewayNames(object, rules[i].match(m).gateways(),
+                          IndexPath(IndexPath(path, i) + ".match", m) + ".gateways", findings);
+      }
+    }
+  };
+  check_matches(spec.tls(), "spec.tls");
+  check_matches(spec.tcp(), "spec.tcp");
   for (int i = 0; i < spec.http_size(); ++i) {
     const std::string rule = IndexPath("spec.http", i);
     const auto& http = spec.http(i);
@@ -131,6 +148,11 @@ void CheckSchemaWarnings(const Facts& facts, Findings* findings) {
   for (const config::ResourcePtr& object : facts.snapshot().List(Kind::kDestinationRule)) {
     const auto& spec = object->As<net::DestinationRule>();
     CheckPolicy(*object, spec.traffic_policy(), "spec.trafficPolicy", findings);
+    if (spec.has_workload_selector() && spec.workload_selector().match_labels().empty()) {
+      Warn(*object, "spec.workloadSelector",
+           "the workloadSelector has no labels: the rule is for all clients of its namespace",
+           "write matchLabels, or delete workloadSelector", findings);
+    }
     for (int i = 0; i < spec.subsets_size(); ++i) {
       CheckPolicy(*object, spec.subsets(i).traffic_policy(),
                   IndexPath("spec.subsets", i) + ".trafficPolicy", findings);

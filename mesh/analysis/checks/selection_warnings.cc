@@ -97,6 +97,13 @@ void CheckTelemetry(const config::Resource& object, Findings* findings) {
   if (spec.tracing_size() > 1) {
     Warn(object, IndexPath("spec.tracing", 1), "one entry of tracing counts", "keep one", findings);
   }
+  for (int i = 0; i < spec.metrics_size(); ++i) {
+    for (int k = 0; k < spec.metrics(i).overrides_size(); ++k) {
+      if (spec.metrics(i).overrides(k).tag_overrides().count("") == 0) continue;
+      Warn(object, IndexPath(IndexPath("spec.metrics", i) + ".overrides", k) + ".tagOverrides",
+           "no tag is called \"\"", "name the tag", findings);
+    }
+  }
   for (int i = 0; i < spec.tracing_size(); ++i) {
     if (spec.tracing(i).providers_size() < 2) continue;
     Warn(object, IndexPath(IndexPath("spec.tracing", i) + ".providers", 1),
