@@ -4,7 +4,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "mesh/translate/test_mesh.h"
+#include "mesh/translate/testing.h"
 
 namespace mesh::translate {
 namespace {

@@ -1,6 +1,6 @@
 // A small mesh to translate, and what of the answer tests look at.
-#ifndef MESH_TRANSLATE_TEST_MESH_H_
-#define MESH_TRANSLATE_TEST_MESH_H_
+#ifndef MESH_TRANSLATE_TESTING_H_
+#define MESH_TRANSLATE_TESTING_H_
 
 #include <memory>
 #include <string>
@@ -151,4 +151,4 @@ inline std::vector<std::string> ChainClusters(const json& listener) {
 
 }  // namespace mesh::translate
 
-#endif  // MESH_TRANSLATE_TEST_MESH_H_
+#endif  // MESH_TRANSLATE_TESTING_H_
