@@ -478,6 +478,10 @@ absl::Status Mesh::WaitInSync() const {
   if (absl::Status status = WaitForRevision(); !status.ok()) return status;
   const uint64_t generation = control_plane_->snapshot()->generation();
   if (control_plane_->WaitInSync(running(), generation, options_.timeout)) {
+    // A proxy acknowledges before its workers have let go of a listener; they answer after that.
+    for (const auto& part : parts_) {
+      if (part->proxy != nullptr) (void)part->proxy->Admin("/stats");
+    }
     return absl::OkStatus();
   }
   std::vector<std::string> behind;
