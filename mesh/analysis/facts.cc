@@ -124,7 +124,7 @@ struct Facts::Subsets {
 };
 
 struct Facts::Gateways {
-  absl::flat_hash_map<NameHash, config::ResourcePtr> by_name;  // namespace and name
+  absl::flat_hash_map<NameHash, const config::Resource*> by_name;  // namespace and name
 };
 
 Facts::Facts(config::SnapshotPtr snapshot, const Options& options)
@@ -178,7 +178,7 @@ const Facts::Gateways& Facts::gateways() const {
   if (gateways_ == nullptr) {
     auto made = std::make_shared<Gateways>();
     for (const config::ResourcePtr& gateway : followed_->List(Kind::kGateway)) {
-      made->by_name.emplace(HashName(gateway->ns(), gateway->name()), gateway);
+      made->by_name.emplace(HashName(gateway->ns(), gateway->name()), gateway.get());
     }
     gateways_ = std::move(made);
   }
@@ -372,7 +372,7 @@ absl::Span<const SubsetPlace> Facts::FindSubsets(const std::string& fqdn,
   return found == all.by_name.end() ? absl::Span<const SubsetPlace>() : found->second;
 }
 
-config::ResourcePtr Facts::FindGateway(std::string_view full) const {
+const config::Resource* Facts::FindGateway(std::string_view full) const {
   const size_t slash = full.find('/');
   if (slash == std::string_view::npos) return nullptr;
   const Gateways& all = gateways();

@@ -88,7 +88,7 @@ class Facts {
   absl::Span<const SubsetPlace> FindSubsets(const std::string& fqdn,
                                             const std::string& subset) const;
   // The Gateway of a name that FullGateway made, or null. Cost: O(1).
-  config::ResourcePtr FindGateway(std::string_view full) const;
+  const config::Resource* FindGateway(std::string_view full) const;
   // An object of a kind that is not read, or null.
   const UnreadObject* FindUnread(const std::string& kind, const std::string& ns,
                                  const std::string& name) const;

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "api/networking/v1alpha3/gateway.pb.h"
@@ -17,35 +18,59 @@ namespace {
 using istio::networking::v1alpha3::Gateway;
 using istio::networking::v1alpha3::VirtualService;
 
-// The hosts that a gateway has for VirtualServices of a namespace.
-std::vector<std::string> HostsFor(const config::Resource& gateway, const std::string& ns) {
-  std::vector<std::string> hosts;
-  for (const auto& server : gateway.As<Gateway>().servers()) {
-    for (const std::string& host : server.hosts()) {
-      if (std::find(hosts.begin(), hosts.end(), host) != hosts.end()) continue;
-      const size_t slash = host.find('/');
-      if (slash == std::string::npos) {
-        hosts.push_back(host);
-        continue;
+// The hosts that gateways have, read once each, as many VirtualServices may be bound to one.
+class Offers {
+ public:
+  // For VirtualServices of a namespace.
+  std::vector<std::string> For(const config::Resource& gateway, const std::string& ns) {
+    const auto [known, first] = offers_.try_emplace(&gateway);
+    if (first) known->second = Read(gateway);
+    std::vector<std::string> hosts;
+    for (const Offer& offer : known->second) {
+      const bool meant = offer.scope == "*" || offer.scope == ns;
+      if (meant && std::find(hosts.begin(), hosts.end(), offer.host) == hosts.end()) {
+        hosts.push_back(offer.host);
       }
-      std::string scope = host.substr(0, slash);
-      if (scope == ".") scope = gateway.ns();
-      if (scope == "*" || scope == ns) hosts.push_back(host.substr(slash + 1));
     }
+    return hosts;
   }
-  return hosts;
-}
+
+ private:
+  struct Offer {
+    std::string scope;  // a namespace, or "*"
+    std::string host;
+  };
+
+  static std::vector<Offer> Read(const config::Resource& gateway) {
+    std::vector<Offer> offers;
+    for (const auto& server : gateway.As<Gateway>().servers()) {
+      for (const std::string& host : server.hosts()) {
+        const size_t slash = host.find('/');
+        if (slash == std::string::npos) {
+          offers.push_back({"*", host});
+          continue;
+        }
+        const std::string scope = host.substr(0, slash);
+        offers.push_back({scope == "." ? gateway.ns() : scope, host.substr(slash + 1)});
+      }
+    }
+    return offers;
+  }
+
+  absl::flat_hash_map<const config::Resource*, std::vector<Offer>> offers_;
+};
 
 }  // namespace
 
 void CheckGatewayHosts(const Facts& facts, Findings* findings) {
+  Offers offers;
   for (const config::ResourcePtr& service : facts.snapshot().List(config::Kind::kVirtualService)) {
     const auto& spec = service->As<VirtualService>();
     if (spec.hosts().empty()) continue;
     for (int i = 0; i < spec.gateways_size(); ++i) {
       if (spec.gateways(i) == "mesh" || IsMadeByIstio(spec.gateways(i))) continue;
       const std::string full = FullGateway(service->ns(), spec.gateways(i));
-      const config::ResourcePtr gateway = facts.FindGateway(full);
+      const config::Resource* gateway = facts.FindGateway(full);
       if (gateway == nullptr) {
         Report("IST0132", *service, config::IndexPath("spec.gateways", i),
                absl::StrCat("gateway \"", full, "\", which is not there, has none of the hosts ",
@@ -53,7 +78,7 @@ void CheckGatewayHosts(const Facts& facts, Findings* findings) {
                "correct the gateway's name", findings);
         continue;
       }
-      const std::vector<std::string> hosts = HostsFor(*gateway, service->ns());
+      const std::vector<std::string> hosts = offers.For(*gateway, service->ns());
       bool found = false;
       for (const std::string& own : spec.hosts()) {
         const std::string host = FullHost(service->ns(), own);

@@ -35,6 +35,12 @@ bool Narrows(const Facts& facts, const std::string& ns, const net::Destination& 
   return facts.Select(host->object->ns(), both).size() < all.size();
 }
 
+// Whether two hosts as objects of a namespace write them are one.
+bool IsSameHost(const std::string& ns, const std::string& a, const std::string& b) {
+  const bool full = a.find('.') != std::string::npos && b.find('.') != std::string::npos;
+  return a == b || (!full && FullHost(ns, a) == FullHost(ns, b));
+}
+
 }  // namespace
 
 void CheckIngressSubsets(const Facts& facts, Findings* findings) {
@@ -46,11 +52,13 @@ void CheckIngressSubsets(const Facts& facts, Findings* findings) {
       for (const auto& route : rule.route()) {
         const net::Destination& destination = route.destination();
         if (destination.subset().empty()) continue;
+        const bool own =
+            std::any_of(spec.hosts().begin(), spec.hosts().end(), [&](const std::string& host) {
+              return IsSameHost(service->ns(), host, destination.host());
+            });
+        if (!own) continue;
         const std::string fqdn = FullHost(service->ns(), destination.host());
-        const bool own = std::any_of(
-            spec.hosts().begin(), spec.hosts().end(),
-            [&](const std::string& host) { return FullHost(service->ns(), host) == fqdn; });
-        if (own && narrowed.count(fqdn) == 0 && Narrows(facts, service->ns(), destination)) {
+        if (narrowed.count(fqdn) == 0 && Narrows(facts, service->ns(), destination)) {
           narrowed.emplace(fqdn, service.get());
         }
       }

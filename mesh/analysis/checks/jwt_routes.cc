@@ -97,7 +97,7 @@ void CheckJwtRoutes(const Facts& facts, Findings* findings) {
     for (const std::string& name : spec.gateways()) {
       if (name == "mesh") continue;
       const std::string full = FullGateway(service->ns(), name);
-      const config::ResourcePtr gateway = facts.FindGateway(full);
+      const config::Resource* gateway = facts.FindGateway(full);
       if (gateway == nullptr) continue;
       for (size_t i : facts.Select("*", ToLabels(gateway->As<net::Gateway>().selector()))) {
         const Workload& workload = facts.workloads()[i];
