@@ -1,5 +1,7 @@
 // VirtualServices none of whose hosts a gateway that they are bound to has.
 #include <algorithm>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +12,7 @@
 #include "api/networking/v1alpha3/virtual_service.pb.h"
 #include "mesh/analysis/checks/checks.h"
 #include "mesh/analysis/checks/destinations.h"
+#include "mesh/base/name_hash.h"
 #include "mesh/config/field_path.h"
 
 namespace mesh::analysis {
@@ -18,15 +21,21 @@ namespace {
 using istio::networking::v1alpha3::Gateway;
 using istio::networking::v1alpha3::VirtualService;
 
-// The hosts that gateways have, read once each, as many VirtualServices may be bound to one.
+// The hosts that gateways have, read once each, as many VirtualServices may be bound to one, and
+// kept close to each other.
 class Offers {
  public:
-  // For VirtualServices of a namespace.
-  std::vector<std::string> For(const config::Resource& gateway, const std::string& ns) {
-    const auto [known, first] = offers_.try_emplace(&gateway);
-    if (first) known->second = Read(gateway);
+  explicit Offers(const Facts& facts) : facts_(facts) {}
+
+  // For VirtualServices of a namespace; nothing where there is no gateway of that name.
+  std::optional<std::vector<std::string>> For(const std::string& gateway, const std::string& ns) {
+    const auto [known, first] = ranges_.try_emplace(HashName(gateway));
+    if (first) known->second = Read(facts_.FindGateway(gateway));
+    const Range& range = known->second;
+    if (!range.found) return std::nullopt;
     std::vector<std::string> hosts;
-    for (const Offer& offer : known->second) {
+    for (uint32_t i = range.begin; i < range.end; ++i) {
+      const Offer& offer = all_[i];
       const bool meant = offer.scope == "*" || offer.scope == ns;
       if (meant && std::find(hosts.begin(), hosts.end(), offer.host) == hosts.end()) {
         hosts.push_back(offer.host);
@@ -40,51 +49,58 @@ class Offers {
     std::string scope;  // a namespace, or "*"
     std::string host;
   };
+  struct Range {
+    bool found = false;
+    uint32_t begin = 0, end = 0;
+  };
 
-  static std::vector<Offer> Read(const config::Resource& gateway) {
-    std::vector<Offer> offers;
-    for (const auto& server : gateway.As<Gateway>().servers()) {
+  Range Read(const config::Resource* gateway) {
+    if (gateway == nullptr) return {};
+    const uint32_t begin = all_.size();
+    for (const auto& server : gateway->As<Gateway>().servers()) {
       for (const std::string& host : server.hosts()) {
         const size_t slash = host.find('/');
         if (slash == std::string::npos) {
-          offers.push_back({"*", host});
+          all_.push_back({"*", host});
           continue;
         }
         const std::string scope = host.substr(0, slash);
-        offers.push_back({scope == "." ? gateway.ns() : scope, host.substr(slash + 1)});
+        all_.push_back({scope == "." ? gateway->ns() : scope, host.substr(slash + 1)});
       }
     }
-    return offers;
+    return {true, begin, static_cast<uint32_t>(all_.size())};
   }
 
-  absl::flat_hash_map<const config::Resource*, std::vector<Offer>> offers_;
+  const Facts& facts_;
+  std::vector<Offer> all_;
+  absl::flat_hash_map<NameHash, Range> ranges_;
 };
 
 }  // namespace
 
 void CheckGatewayHosts(const Facts& facts, Findings* findings) {
-  Offers offers;
+  Offers offers(facts);
   for (const config::ResourcePtr& service : facts.snapshot().List(config::Kind::kVirtualService)) {
     const auto& spec = service->As<VirtualService>();
     if (spec.hosts().empty()) continue;
     for (int i = 0; i < spec.gateways_size(); ++i) {
       if (spec.gateways(i) == "mesh" || IsMadeByIstio(spec.gateways(i))) continue;
       const std::string full = FullGateway(service->ns(), spec.gateways(i));
-      const config::Resource* gateway = facts.FindGateway(full);
-      if (gateway == nullptr) {
+      const std::optional<std::vector<std::string>> offered = offers.For(full, service->ns());
+      if (!offered.has_value()) {
         Report("IST0132", *service, config::IndexPath("spec.gateways", i),
                absl::StrCat("gateway \"", full, "\", which is not there, has none of the hosts ",
                             absl::StrJoin(spec.hosts(), ", ")),
                "correct the gateway's name", findings);
         continue;
       }
-      const std::vector<std::string> hosts = offers.For(*gateway, service->ns());
+      const std::vector<std::string>& hosts = *offered;
       bool found = false;
       for (const std::string& own : spec.hosts()) {
         const std::string host = FullHost(service->ns(), own);
-        for (const std::string& offered : hosts) {
-          found = found || HostWithin(host, offered) || HostWithin(offered, host) ||
-                  HostWithin(own, offered);
+        for (const std::string& theirs : hosts) {
+          found = found || HostWithin(host, theirs) || HostWithin(theirs, host) ||
+                  HostWithin(own, theirs);
         }
       }
       if (found) continue;
