@@ -18,6 +18,7 @@
 #include "mesh/analysis/checks/checks.h"
 #include "mesh/analysis/facts.h"
 #include "mesh/analysis/links.h"
+#include "mesh/config/list_changes.h"
 
 namespace mesh::analysis {
 namespace {
@@ -31,27 +32,14 @@ struct Change {
   ResourcePtr after;   // null: it is gone
 };
 
-// Lists are sorted, and shared where nothing changed.
 std::vector<Change> Compare(const config::Snapshot& before, const config::Snapshot& after) {
   std::vector<Change> changes;
   for (const config::KindInfo& info : config::AllKinds()) {
-    const auto a = before.List(info.kind);
-    const auto b = after.List(info.kind);
-    if (a.data() == b.data() && a.size() == b.size()) continue;
-    size_t i = 0;
-    size_t k = 0;
-    while (i < a.size() || k < b.size()) {
-      if (i < a.size() && k < b.size() && a[i] == b[k]) {
-        ++i, ++k;
-        continue;
-      }
-      const bool only_before = k == b.size() || (i < a.size() && a[i]->key() < b[k]->key());
-      const bool only_after = i == a.size() || (k < b.size() && b[k]->key() < a[i]->key());
-      Change change;
-      if (!only_after) change.before = a[i++];
-      if (!only_before) change.after = b[k++];
-      changes.push_back(std::move(change));
-    }
+    if (config::SharesList(before, after, info.kind)) continue;
+    config::ForEachChange(before.List(info.kind), after.List(info.kind),
+                          [&](const ResourcePtr& was, const ResourcePtr& is) {
+                            changes.push_back({was, is});
+                          });
   }
   return changes;
 }

@@ -17,6 +17,7 @@
 #include "api/networking/v1alpha3/service_entry.pb.h"
 #include "mesh/base/name_hash.h"
 #include "mesh/base/strings.h"
+#include "mesh/config/list_changes.h"
 #include "mesh/registry/label_index.h"
 #include "mesh/translate/world.h"
 
@@ -53,9 +54,8 @@ config::SnapshotPtr WithoutServices(const config::Snapshot& snapshot) {
 }
 
 bool SameRules(const config::Snapshot& a, const config::Snapshot& b) {
-  return std::all_of(std::begin(kRules), std::end(kRules), [&](Kind kind) {
-    return a.List(kind).data() == b.List(kind).data() && a.List(kind).size() == b.List(kind).size();
-  });
+  return std::all_of(std::begin(kRules), std::end(kRules),
+                     [&](Kind kind) { return config::SharesList(a, b, kind); });
 }
 
 }  // namespace
@@ -396,11 +396,10 @@ const translate::World& Facts::world() const {
 
 const translate::World& Facts::followed_rules() const {
   // Another snapshot has taken its place where a list that it shares is another one.
-  const config::SnapshotPtr rules = WithoutServices(*followed_);
-  if (followed_rules_ == nullptr || !SameRules(followed_rules_->snapshot(), *rules)) {
+  if (followed_rules_ == nullptr || !SameRules(followed_rules_->snapshot(), *followed_)) {
     const bool newer = world_ != nullptr && &world_->snapshot() == followed_.get();
-    followed_rules_ =
-        translate::World::Build(rules, {}, newer ? world_.get() : followed_rules_.get());
+    followed_rules_ = translate::World::Build(WithoutServices(*followed_), {},
+                                              newer ? world_.get() : followed_rules_.get());
   }
   return *followed_rules_;
 }

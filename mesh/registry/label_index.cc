@@ -1,9 +1,16 @@
 #include "mesh/registry/label_index.h"
 
-#include <algorithm>
 #include <optional>
 
 namespace mesh::registry {
+
+bool Selects(const Labels& selector, const Labels& labels) {
+  for (const auto& [key, value] : selector) {
+    const auto it = labels.find(key);
+    if (it == labels.end() || it->second != value) return false;
+  }
+  return true;
+}
 
 void LabelIndex::Add(std::string_view ns, const Labels& labels, size_t id) {
   const Entry entry{id, &labels};
@@ -25,11 +32,7 @@ std::vector<size_t> LabelIndex::Select(std::string_view ns, const Labels& select
   }
   std::vector<size_t> selected;
   for (const Entry& entry : *rarest) {
-    const bool carries_all = std::all_of(selector.begin(), selector.end(), [&](const auto& wanted) {
-      const auto label = entry.labels->find(wanted.first);
-      return label != entry.labels->end() && label->second == wanted.second;
-    });
-    if (carries_all) selected.push_back(entry.id);
+    if (Selects(selector, *entry.labels)) selected.push_back(entry.id);
   }
   return selected;
 }

@@ -19,12 +19,15 @@
 
 namespace mesh::registry {
 
+using Labels = std::map<std::string, std::string>;
+
+// True when `labels` holds every entry of `selector`; an empty selector selects everything.
+bool Selects(const Labels& selector, const Labels& labels);
+
 // Thread-safe once nothing is added any more. Cost of a selection: those that carry the rarest of
 // its labels.
 class LabelIndex {
  public:
-  using Labels = std::map<std::string, std::string>;
-
   // `labels` must outlive the index. What is added later is found later.
   void Add(std::string_view ns, const Labels& labels, size_t id);
 

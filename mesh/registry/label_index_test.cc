@@ -10,9 +10,9 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 TEST(LabelIndex, FindsThoseThatCarryAllLabels) {
-  const LabelIndex::Labels one = {{"app", "a"}, {"version", "v1"}};
-  const LabelIndex::Labels two = {{"app", "a"}, {"version", "v2"}};
-  const LabelIndex::Labels none;
+  const Labels one = {{"app", "a"}, {"version", "v1"}};
+  const Labels two = {{"app", "a"}, {"version", "v2"}};
+  const Labels none;
   LabelIndex index;
   index.Add("x", one, 0);
   index.Add("x", two, 1);

@@ -4,19 +4,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "mesh/base/strings.h"
+#include "mesh/config/list_changes.h"
 #include "mesh/registry/builder.h"
 
 namespace mesh::registry {
 
 using config::Kind;
-
-bool Selects(const Labels& selector, const Labels& labels) {
-  for (const auto& [key, value] : selector) {
-    const auto it = labels.find(key);
-    if (it == labels.end() || it->second != value) return false;
-  }
-  return true;
-}
 
 const Port* Service::FindPort(uint32_t number) const {
   for (const Port& port : ports) {
@@ -38,14 +31,11 @@ std::shared_ptr<const Registry> Registry::Build(const config::Snapshot& snapshot
 }
 
 bool Registry::ReadsTheSame(const config::Snapshot& a, const config::Snapshot& b) {
-  const auto same = [&](Kind kind) {
-    return a.List(kind).data() == b.List(kind).data() && a.List(kind).size() == b.List(kind).size();
-  };
   for (const Kind kind : {Kind::kService, Kind::kEndpoints, Kind::kEndpointSlice, Kind::kPod,
                           Kind::kDeployment, Kind::kServiceEntry, Kind::kWorkloadEntry}) {
-    if (!same(kind)) return false;
+    if (!config::SharesList(a, b, kind)) return false;
   }
-  return same(Kind::kGateway) || GatewaySelectors(a) == GatewaySelectors(b);
+  return config::SharesList(a, b, Kind::kGateway) || GatewaySelectors(a) == GatewaySelectors(b);
 }
 
 const std::vector<ServicePtr>& Registry::FindServices(std::string_view hostname) const {

@@ -24,6 +24,7 @@
 
 #include "absl/time/time.h"
 #include "mesh/base/source_position.h"
+#include "mesh/registry/label_index.h"
 #include "mesh/registry/protocol.h"
 
 namespace mesh::config {
@@ -32,11 +33,6 @@ class Resource;
 }  // namespace mesh::config
 
 namespace mesh::registry {
-
-using Labels = std::map<std::string, std::string>;
-
-// True when `labels` holds every entry of `selector`; an empty selector selects everything.
-bool Selects(const Labels& selector, const Labels& labels);
 
 struct Port {
   std::string name;

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <iterator>
 #include <optional>
-#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "mesh/config/list_changes.h"
 #include "mesh/translate/host.h"
 #include "mesh/translate/virtual_services.h"
 
@@ -62,22 +62,11 @@ DestinationRules::DestinationRules(absl::Span<const config::ResourcePtr> resourc
     return;
   }
   for (int table = 0; table < kTables; ++table) tables_[table] = previous->tables_[table];
-  const auto before = [](const config::Resource& a, const config::Resource& b) {
-    return std::tie(a.ns(), a.name()) < std::tie(b.ns(), b.name());
-  };
-  auto old = previous->resources_.begin();
-  const auto end = previous->resources_.end();
-  for (const config::ResourcePtr& resource : resources_) {
-    while (old != end && *old != resource && !before(*resource, **old)) {
-      Add(*old++, true, &changes);
-    }
-    if (old != end && *old == resource) {
-      ++old;
-    } else {
-      Add(resource, false, &changes);
-    }
-  }
-  while (old != end) Add(*old++, true, &changes);
+  config::ForEachChange(previous->resources_, resources_,
+                        [&](const config::ResourcePtr& before, const config::ResourcePtr& after) {
+                          if (before != nullptr) Add(before, true, &changes);
+                          if (after != nullptr) Add(after, false, &changes);
+                        });
   Apply(std::move(changes));
 }
 

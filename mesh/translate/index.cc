@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "api/networking/v1alpha3/gateway.pb.h"
 #include "api/networking/v1alpha3/sidecar.pb.h"
+#include "mesh/config/list_changes.h"
 #include "mesh/translate/names.h"
 
 namespace mesh::translate {
@@ -22,11 +23,6 @@ bool ForEverybody(const std::vector<std::string>& export_to) {
   return export_to.empty() || std::find(export_to.begin(), export_to.end(), "*") != export_to.end();
 }
 
-// Whether two snapshots share a kind's objects: then they are the same.
-bool SameList(const config::Snapshot& a, const config::Snapshot& b, Kind kind) {
-  return a.List(kind).data() == b.List(kind).data() && a.List(kind).size() == b.List(kind).size();
-}
-
 }  // namespace
 
 Index::Index(std::shared_ptr<const config::Snapshot> snapshot,
@@ -42,7 +38,7 @@ Index::Index(std::shared_ptr<const config::Snapshot> snapshot,
   }
   // What is made of one kind stays where nothing of the kind changed.
   const auto share = [&](Kind kind, auto part, const auto& make) {
-    this->*part = previous != nullptr && SameList(*previous->snapshot_, *snapshot_, kind)
+    this->*part = previous != nullptr && config::SharesList(*previous->snapshot_, *snapshot_, kind)
                       ? previous->*part
                       : make(snapshot_->List(kind));
   };

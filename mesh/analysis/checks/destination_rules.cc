@@ -20,6 +20,7 @@
 #include "mesh/analysis/checks/checks.h"
 #include "mesh/analysis/checks/destinations.h"
 #include "mesh/config/field_path.h"
+#include "mesh/registry/label_index.h"
 
 namespace mesh::analysis {
 namespace {
@@ -27,13 +28,6 @@ namespace {
 namespace net = ::istio::networking::v1alpha3;
 using config::IndexPath;
 using config::Kind;
-
-bool Carries(const Labels& labels, const Labels& wanted) {
-  return std::all_of(wanted.begin(), wanted.end(), [&](const auto& one) {
-    const auto label = labels.find(one.first);
-    return label != labels.end() && label->second == one.second;
-  });
-}
 
 // Whether an endpoint of the host's object carries the labels. What selects by nothing at all has
 // its endpoints from elsewhere: nothing is known.
@@ -46,7 +40,7 @@ bool HasEndpoint(const Facts& facts, const Host& host, const Labels& subset) {
   } else {
     const auto& entry = object.As<net::ServiceEntry>();
     for (const auto& endpoint : entry.endpoints()) {
-      if (Carries(ToLabels(endpoint.labels()), subset)) return true;
+      if (registry::Selects(subset, ToLabels(endpoint.labels()))) return true;
     }
     selector = ToLabels(entry.workload_selector().labels());
     if (selector.empty()) return entry.endpoints().empty();
@@ -58,7 +52,8 @@ bool HasEndpoint(const Facts& facts, const Host& host, const Labels& subset) {
   if (!facts.Select(object.ns(), selector).empty()) return true;
   for (const config::ResourcePtr& entry :
        facts.snapshot().List(Kind::kWorkloadEntry, object.ns())) {
-    if (Carries(ToLabels(entry->As<net::WorkloadEntry>().labels()), selector)) return true;
+    if (registry::Selects(selector, ToLabels(entry->As<net::WorkloadEntry>().labels())))
+      return true;
   }
   return false;
 }

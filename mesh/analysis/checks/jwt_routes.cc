@@ -3,7 +3,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "api/mesh/v1alpha1/config.pb.h"
 #include "api/networking/v1alpha3/gateway.pb.h"
@@ -11,6 +10,8 @@
 #include "api/security/v1beta1/request_authentication.pb.h"
 #include "mesh/analysis/checks/checks.h"
 #include "mesh/config/field_path.h"
+#include "mesh/config/token_claim.h"
+#include "mesh/registry/label_index.h"
 
 namespace mesh::analysis {
 namespace {
@@ -20,16 +21,6 @@ using config::IndexPath;
 using config::Kind;
 using istio::security::v1beta1::RequestAuthentication;
 
-constexpr char kClaim[] = "@request.auth.claims";
-
-// "@request.auth.claims.group" and "@request.auth.claims[group]".
-bool IsClaim(const std::string& header) {
-  if (!absl::StartsWithIgnoreCase(header, kClaim)) return false;
-  const std::string name = header.substr(sizeof(kClaim) - 1);
-  if (name.size() < 2) return false;
-  return name.front() == '.' || (name.front() == '[' && name.back() == ']');
-}
-
 struct Use {
   std::string field;
   std::string key;
@@ -38,7 +29,7 @@ struct Use {
 template <class Headers>
 bool HasClaim(const Headers& headers) {
   for (const auto& header : headers) {
-    if (IsClaim(header.first)) return true;
+    if (config::IsTokenClaim(header.first)) return true;
   }
   return false;
 }
@@ -48,7 +39,7 @@ template <class Headers>
 Use UseOf(const Headers& headers, const std::string& field) {
   Use use;
   for (const auto& [key, value] : headers) {
-    if (IsClaim(key) && (use.key.empty() || key < use.key)) {
+    if (config::IsTokenClaim(key) && (use.key.empty() || key < use.key)) {
       use = {config::KeyPath(field, key), key};
     }
   }
@@ -76,12 +67,7 @@ bool ChecksTokens(const Facts& facts, const Workload& workload) {
          facts.snapshot().List(Kind::kRequestAuthentication, ns)) {
       const Labels selector =
           ToLabels(object->As<RequestAuthentication>().selector().match_labels());
-      bool selects = true;
-      for (const auto& [key, value] : selector) {
-        const auto label = workload.labels.find(key);
-        selects = selects && label != workload.labels.end() && label->second == value;
-      }
-      if (selects) return true;
+      if (registry::Selects(selector, workload.labels)) return true;
     }
   }
   return false;

@@ -4,10 +4,10 @@
 #include <string>
 #include <type_traits>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "mesh/base/strings.h"
+#include "mesh/config/token_claim.h"
 #include "mesh/config/validation/host_set.h"
 #include "mesh/config/validation/kinds.h"
 #include "mesh/config/validation/parts.h"
@@ -431,15 +431,6 @@ void CheckHosts(Checker* checker, const Path& path, const Strings& hosts, bool i
   }
 }
 
-// "@request.auth.claims.group" and "@request.auth.claims[group]": a claim of the request's token.
-bool IsClaim(const std::string& header) {
-  constexpr absl::string_view kClaims = "@request.auth.claims";
-  if (!absl::StartsWithIgnoreCase(header, kClaims)) return false;
-  const std::string name = header.substr(kClaims.size());
-  if (name.size() < 2) return false;
-  return name.front() == '.' || (name.front() == '[' && name.back() == ']');
-}
-
 // Sidecars choose routes before they look at tokens.
 void CheckNoClaims(Checker* checker, const Path& path, const net::HTTPRoute& route) {
   const Path list = path.Field("match");
@@ -448,7 +439,7 @@ void CheckNoClaims(Checker* checker, const Path& path, const net::HTTPRoute& rou
     const auto check = [&](std::string_view name, const auto& headers) {
       const Path field = at.Field(name);
       for (const auto* header : Sorted(headers)) {
-        if (!IsClaim(header->first)) continue;
+        if (!IsTokenClaim(header->first)) continue;
         checker->Fail(field.Key(header->first),
                       "claims are matched at gateways only; name some in spec.gateways, and not "
                       "mesh");
